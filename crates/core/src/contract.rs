@@ -1,0 +1,96 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{DType, Shape};
+
+/// One axis of a row: a fixed length, or any length under a name that may be empty.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Dim {
+    Fixed(usize),
+    Free(String),
+}
+
+impl Dim {
+    pub fn admits(&self, length: usize) -> bool {
+        match self {
+            Dim::Fixed(wanted) => *wanted == length,
+            Dim::Free(_) => true,
+        }
+    }
+}
+
+/// A named, typed input or output; `dims` describe one row. `None` means "not declared".
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Port {
+    pub name: String,
+    pub dtype: Option<DType>,
+    pub dims: Option<Vec<Dim>>,
+}
+
+impl Port {
+    /// Whether a row of this shape is what the port declares.
+    pub fn admits(&self, row: &[usize]) -> bool {
+        let Some(dims) = &self.dims else { return true };
+        dims.len() == row.len() && dims.iter().zip(row).all(|(dim, &length)| dim.admits(length))
+    }
+
+    /// The row's shape if it is fully declared.
+    pub fn fixed_shape(&self) -> Option<Shape> {
+        let dims: Option<Vec<usize>> = self.dims.as_ref()?.iter().map(Dim::fixed).collect();
+        dims.map(Shape::new)
+    }
+}
+
+impl Dim {
+    pub fn fixed(&self) -> Option<usize> {
+        match self {
+            Dim::Fixed(length) => Some(*length),
+            Dim::Free(_) => None,
+        }
+    }
+}
+
+/// A method's named inputs and outputs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contract {
+    pub inputs: Vec<Port>,
+    pub outputs: Vec<Port>,
+    /// Whether a request's tensors carry a leading batch dimension, whose indices are its rows. Without it a
+    /// request is one row of exactly the declared shape.
+    pub batched: bool,
+}
+
+impl Contract {
+    pub fn input(&self, name: &str) -> Option<usize> {
+        self.inputs.iter().position(|port| port.name == name)
+    }
+
+    pub fn output(&self, name: &str) -> Option<usize> {
+        self.outputs.iter().position(|port| port.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn port(dims: Option<Vec<Dim>>) -> Port {
+        Port { name: "x".into(), dtype: Some(DType::F32), dims }
+    }
+
+    #[test]
+    fn ports_admit_what_they_declare() {
+        let image = port(Some(vec![Dim::Fixed(3), Dim::Free("width".into())]));
+        assert!(image.admits(&[3, 17]));
+        assert!(!image.admits(&[4, 17]));
+        assert!(!image.admits(&[3]));
+        assert!(port(None).admits(&[1, 2, 3]));
+        assert_eq!(image.fixed_shape(), None);
+    }
+
+    #[test]
+    fn dims_read_as_numbers_and_names() {
+        let dims: Vec<Dim> = serde_json::from_str(r#"[3, "height", ""]"#).unwrap();
+        assert_eq!(dims, [Dim::Fixed(3), Dim::Free("height".into()), Dim::Free(String::new())]);
+    }
+}

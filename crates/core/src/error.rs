@@ -1,0 +1,351 @@
+use std::fmt;
+
+use crate::{DType, Dim};
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What there is only so much of; named by the option that sets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// Calls in flight, over all servables.
+    Calls,
+    /// Bytes of requests in flight, over all servables.
+    Bytes,
+}
+
+impl Resource {
+    pub const fn option(self) -> &'static str {
+        match self {
+            Resource::Calls => "--max-calls",
+            Resource::Bytes => "--max-bytes-in-flight",
+        }
+    }
+
+    pub const fn noun(self) -> &'static str {
+        match self {
+            Resource::Calls => "calls in flight",
+            Resource::Bytes => "bytes in flight",
+        }
+    }
+}
+
+/// Everything that can go wrong with a call, as data. Each protocol renders code and text its own way; the
+/// `Display` form is salver's own, for plain JSON and logs: what was wrong, what was expected, the remedy.
+///
+/// `servable` and `method` are the names as the caller wrote them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Error {
+    UnknownServable {
+        servable: String,
+    },
+    UnknownVersion {
+        servable: String,
+        version: String,
+    },
+    /// The servable is known but this version, or any, is not ready to answer.
+    NotReady {
+        servable: String,
+        version: Option<u64>,
+    },
+    UnknownMethod {
+        servable: String,
+        version: Option<u64>,
+        method: String,
+    },
+
+    /// Bytes that are not what they should be; `what` names the message, header or document.
+    Malformed {
+        what: &'static str,
+        detail: String,
+    },
+    NoRows {
+        servable: String,
+        method: String,
+    },
+    MissingInput {
+        servable: String,
+        method: String,
+        input: String,
+    },
+    /// Too few or too many inputs; the names that were given and that are declared.
+    InputCount {
+        servable: String,
+        given: Vec<String>,
+        declared: Vec<String>,
+    },
+    UnknownInput {
+        servable: String,
+        input: String,
+        declared: Vec<String>,
+    },
+    RepeatedInput {
+        servable: String,
+        input: String,
+    },
+    UnknownOutput {
+        servable: String,
+        output: String,
+        declared: Vec<String>,
+    },
+    RepeatedOutput {
+        servable: String,
+        output: String,
+    },
+    /// `given` is in the words of the caller's protocol.
+    InputType {
+        servable: String,
+        input: String,
+        index: usize,
+        given: String,
+        declared: DType,
+    },
+    /// `given` as sent, so with the leading dimension where the method is `batched`; `declared` is one row.
+    InputShape {
+        servable: String,
+        input: String,
+        given: Vec<i64>,
+        declared: Vec<Dim>,
+        batched: bool,
+    },
+    /// A wrong number of bytes for the declared type and shape.
+    InputSize {
+        servable: String,
+        input: String,
+        index: usize,
+        given: usize,
+        wanted: usize,
+    },
+    /// A wrong number of elements for the declared shape.
+    InputElements {
+        servable: String,
+        input: String,
+        given: usize,
+        wanted: usize,
+    },
+    /// An input whose leading dimension is not that of the first.
+    RowsDiffer {
+        servable: String,
+        input: String,
+        given: usize,
+        wanted: usize,
+    },
+    /// An input whose value cannot be what it says; `detail` is a whole clause.
+    InputValue {
+        servable: String,
+        input: String,
+        detail: String,
+    },
+    /// Something that this server, on purpose or not yet, does not do.
+    Unsupported {
+        what: String,
+    },
+
+    TooLarge {
+        what: &'static str,
+        size: u64,
+        limit: u64,
+        option: &'static str,
+    },
+    Busy {
+        resource: Resource,
+        limit: u64,
+    },
+
+    /// A stage ran and failed; `message` is its own.
+    Failed {
+        stage: String,
+        message: String,
+    },
+    /// The executor was lost after it had started.
+    Lost {
+        stage: String,
+    },
+    DeadlineExceeded,
+    Cancelled,
+    /// The server is shutting down and accepts nothing new.
+    Draining,
+    Internal {
+        detail: String,
+    },
+}
+
+/// The canonical gRPC codes that errors have, whatever a protocol makes of them; also the `code` of metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Code {
+    Ok = 0,
+    Cancelled = 1,
+    InvalidArgument = 3,
+    DeadlineExceeded = 4,
+    NotFound = 5,
+    ResourceExhausted = 8,
+    Unimplemented = 12,
+    Internal = 13,
+    Unavailable = 14,
+}
+
+impl Code {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Code::Ok => "OK",
+            Code::Cancelled => "CANCELLED",
+            Code::InvalidArgument => "INVALID_ARGUMENT",
+            Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+            Code::NotFound => "NOT_FOUND",
+            Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+            Code::Unimplemented => "UNIMPLEMENTED",
+            Code::Internal => "INTERNAL",
+            Code::Unavailable => "UNAVAILABLE",
+        }
+    }
+
+    /// The HTTP status that says the same.
+    pub const fn http(self) -> u16 {
+        match self {
+            Code::Ok => 200,
+            Code::InvalidArgument => 400,
+            Code::NotFound => 404,
+            Code::ResourceExhausted => 429,
+            Code::Cancelled => 499,
+            Code::Internal => 500,
+            Code::Unimplemented => 501,
+            Code::Unavailable => 503,
+            Code::DeadlineExceeded => 504,
+        }
+    }
+}
+
+impl Error {
+    pub const fn code(&self) -> Code {
+        use Error::*;
+        match self {
+            UnknownServable { .. } | UnknownVersion { .. } | UnknownMethod { .. } => Code::NotFound,
+            Malformed { .. } | NoRows { .. } | MissingInput { .. } | InputCount { .. } => Code::InvalidArgument,
+            UnknownInput { .. } | RepeatedInput { .. } | UnknownOutput { .. } => Code::InvalidArgument,
+            RepeatedOutput { .. } | InputType { .. } | InputShape { .. } => Code::InvalidArgument,
+            InputSize { .. } | InputElements { .. } | RowsDiffer { .. } => Code::InvalidArgument,
+            InputValue { .. } => Code::InvalidArgument,
+            Unsupported { .. } => Code::Unimplemented,
+            TooLarge { .. } | Busy { .. } => Code::ResourceExhausted,
+            NotReady { .. } | Lost { .. } | Draining => Code::Unavailable,
+            DeadlineExceeded => Code::DeadlineExceeded,
+            Cancelled => Code::Cancelled,
+            Failed { .. } | Internal { .. } => Code::Internal,
+        }
+    }
+
+    pub fn internal(detail: impl Into<String>) -> Error {
+        Error::Internal { detail: detail.into() }
+    }
+
+    pub fn malformed(what: &'static str, detail: impl fmt::Display) -> Error {
+        Error::Malformed { what, detail: detail.to_string() }
+    }
+}
+
+/// Dimensions as people write them: `[2, width]`, with `rows` in front for a batched method.
+pub struct Shown<'a>(pub &'a [Dim], pub bool);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let leading = self.1.then(|| "rows".to_string());
+        let dims = self.0.iter().map(|dim| match dim {
+            Dim::Fixed(length) => length.to_string(),
+            Dim::Free(name) if name.is_empty() => "any".to_string(),
+            Dim::Free(name) => name.clone(),
+        });
+        let shown: Vec<String> = leading.into_iter().chain(dims).collect();
+        write!(f, "[{}]", shown.join(", "))
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
+    quoted.join(", ")
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use Error::*;
+        match self {
+            UnknownServable { servable } => {
+                write!(f, "there is no servable '{servable}'; GET /servables lists what is served")
+            }
+            UnknownVersion { servable, version } => {
+                write!(f, "servable '{servable}' has no version {version}; GET /servables lists its versions")
+            }
+            NotReady { servable, version: Some(version) } => {
+                write!(f, "servable '{servable}' version {version} is not ready; try again, or see `salver status`")
+            }
+            NotReady { servable, version: None } => {
+                write!(f, "servable '{servable}' has no version that is ready; try again, or see `salver status`")
+            }
+            UnknownMethod { servable, method, .. } => {
+                write!(f, "servable '{servable}' has no method '{method}'; GET /servables lists its methods")
+            }
+            Malformed { what, detail } => write!(f, "malformed {what}: {detail}"),
+            NoRows { servable, method } => {
+                write!(f, "a request to '{servable}' method '{method}' needs at least one row")
+            }
+            MissingInput { servable, method, input } => {
+                write!(f, "input '{input}' of servable '{servable}' method '{method}' is missing")
+            }
+            InputCount { servable, given, declared } => {
+                let (given, declared) = (listed(given), listed(declared));
+                write!(f, "servable '{servable}' takes the inputs {declared}, but got [{given}]")
+            }
+            UnknownInput { servable, input, declared } => {
+                write!(f, "servable '{servable}' has no input '{input}'; it takes {}", listed(declared))
+            }
+            RepeatedInput { servable, input } => {
+                write!(f, "input '{input}' for servable '{servable}' was sent more than once")
+            }
+            UnknownOutput { servable, output, declared } => {
+                write!(f, "servable '{servable}' has no output '{output}'; it gives {}", listed(declared))
+            }
+            RepeatedOutput { servable, output } => {
+                write!(f, "output '{output}' of servable '{servable}' was asked for more than once")
+            }
+            InputType { servable, input, given, declared, .. } => {
+                write!(f, "input '{input}' of servable '{servable}' is {given}, but {declared} is expected")
+            }
+            InputShape { servable, input, given, declared, batched } => write!(
+                f,
+                "input '{input}' of servable '{servable}' has shape {given:?}, but {} is expected",
+                Shown(declared, *batched)
+            ),
+            InputSize { servable, input, given, wanted, .. } => write!(
+                f,
+                "input '{input}' of servable '{servable}' has {given} bytes, but its type and shape need {wanted}"
+            ),
+            InputElements { servable, input, given, wanted } => {
+                write!(f, "input '{input}' of servable '{servable}' has {given} elements, but its shape needs {wanted}")
+            }
+            RowsDiffer { servable, input, given, wanted } => {
+                write!(f, "input '{input}' of servable '{servable}' has {given} rows, but the first input has {wanted}")
+            }
+            InputValue { servable, input, detail } => {
+                write!(f, "input '{input}' of servable '{servable}': {detail}")
+            }
+            Unsupported { what } => write!(f, "{what}"),
+            TooLarge { what, size, limit, option } => {
+                write!(f, "the {what} has {size} bytes, more than the limit of {limit}; {option} sets it")
+            }
+            Busy { resource, limit } => write!(
+                f,
+                "the server is at its limit of {limit} {}; try again later, or raise {}",
+                resource.noun(),
+                resource.option()
+            ),
+            Failed { stage, message } => write!(f, "stage '{stage}' failed: {message}"),
+            Lost { stage } => {
+                write!(f, "the worker that ran stage '{stage}' was lost; it is being restarted, try again")
+            }
+            DeadlineExceeded => write!(f, "the call's deadline passed before it was answered"),
+            Cancelled => write!(f, "the call was cancelled"),
+            Draining => write!(f, "the server is shutting down and accepts no new calls"),
+            Internal { detail } => write!(f, "internal error, please report it: {detail}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

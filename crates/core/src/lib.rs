@@ -1,0 +1,19 @@
+//! The words of salver as types: tensors, parts, calls' answers, contracts, plans and errors.
+//!
+//! Nothing here does I/O, keeps time or knows a protocol; every other crate speaks in these words.
+
+mod contract;
+mod dtype;
+mod error;
+mod part;
+mod servable;
+mod shape;
+mod tensor;
+
+pub use contract::{Contract, Dim, Port};
+pub use dtype::DType;
+pub use error::{Code, Error, Resource, Result, Shown};
+pub use part::{join_columns, Answer, Item, Part, Signature};
+pub use servable::{Batching, Method, Plan, Policy, Servable, Source, StageSpec, Step};
+pub use shape::Shape;
+pub use tensor::{aligned, Data, Tensor};

@@ -1,0 +1,187 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{Contract, Port};
+
+/// Where a value of a plan comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// The method's input with this index.
+    Input(usize),
+    /// Output `1` of the plan's step `0`.
+    Step(usize, usize),
+}
+
+/// One use of a stage by a method.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Index into the servable's stages.
+    pub stage: usize,
+    pub inputs: Vec<Source>,
+}
+
+/// How a method's outputs come from its inputs: steps in order, each using only earlier values.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    pub steps: Vec<Step>,
+    pub outputs: Vec<Source>,
+}
+
+/// How a stage forms batches.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Policy {
+    /// The most rows that run together; at least 1.
+    pub max_batch_size: usize,
+    /// How long a free executor waits for more rows, in milliseconds.
+    pub max_wait_ms: f64,
+    /// Rows are run one after the other anyway, so a batch is shared out over idle lanes.
+    pub row_by_row: bool,
+    /// Run the halves of a batch that failed, to find the rows at fault.
+    pub isolate_rows: bool,
+    /// Run a batch once more elsewhere when its worker died after starting it.
+    pub retry_lost: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Policy { max_batch_size: 32, max_wait_ms: 0.0, row_by_row: false, isolate_rows: true, retry_lost: false }
+    }
+}
+
+/// Whether rows run together, and if not, why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Batching {
+    Batched,
+    Unbatched(String),
+}
+
+/// One step's work, shared by all methods that use it: a model, or a chain of functions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageSpec {
+    pub name: String,
+    pub inputs: Vec<Port>,
+    pub outputs: Vec<Port>,
+    pub batching: Batching,
+    #[serde(default)]
+    pub policy: Policy,
+}
+
+/// Named, typed inputs -> stages -> named, typed outputs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Method {
+    pub name: String,
+    pub contract: Contract,
+    pub plan: Plan,
+}
+
+/// One version of what is served under one name, as data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Servable {
+    pub name: String,
+    pub version: u64,
+    /// What runs it: `onnx`, `python`, ...
+    pub runtime: String,
+    pub methods: Vec<Method>,
+    pub stages: Vec<StageSpec>,
+}
+
+impl Servable {
+    /// Reads a servable from JSON and checks that its plans hold together, so that nobody needs to again.
+    pub fn from_json(text: &str) -> Result<Servable, String> {
+        let servable: Servable = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        servable.check()?;
+        Ok(servable)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if let Some(stage) = self.stages.iter().find(|stage| stage.policy.max_batch_size == 0) {
+            return Err(format!("stage '{}': max_batch_size must be at least 1", stage.name));
+        }
+        for method in &self.methods {
+            self.check_plan(method).map_err(|problem| format!("method '{}': {problem}", method.name))?;
+        }
+        if self.methods.is_empty() {
+            return Err("a servable needs at least one method".into());
+        }
+        Ok(())
+    }
+
+    fn check_plan(&self, method: &Method) -> Result<(), String> {
+        let inputs = method.contract.inputs.len();
+        let mut widths: Vec<usize> = Vec::new();
+        let known = |source: &Source, widths: &[usize]| match *source {
+            Source::Input(index) => index < inputs,
+            Source::Step(step, output) => widths.get(step).is_some_and(|&width| output < width),
+        };
+        for step in &method.plan.steps {
+            let stage = self.stages.get(step.stage).ok_or("a step names a stage that does not exist")?;
+            if step.inputs.is_empty() || step.inputs.len() != stage.inputs.len() {
+                return Err(format!("stage '{}' takes {} inputs", stage.name, stage.inputs.len()));
+            }
+            if !step.inputs.iter().all(|source| known(source, &widths)) {
+                return Err(format!("stage '{}' uses a value that no earlier step gives", stage.name));
+            }
+            widths.push(stage.outputs.len());
+        }
+        let outputs = &method.plan.outputs;
+        let complete = outputs.len() == method.contract.outputs.len();
+        match complete && outputs.iter().all(|source| known(source, &widths)) {
+            true => Ok(()),
+            false => Err("its outputs do not match its contract".into()),
+        }
+    }
+
+    pub fn method(&self, name: &str) -> Option<usize> {
+        self.methods.iter().position(|method| method.name == name)
+    }
+
+    /// The method meant by a caller who names none: the only public one, else `serving_default`, else
+    /// `predict`, else the first declared. Names beginning with `@` are never meant.
+    pub fn default_method(&self) -> Option<usize> {
+        let mut public = (0..self.methods.len()).filter(|&index| !self.methods[index].name.starts_with('@'));
+        let first = public.next()?;
+        if public.next().is_none() {
+            return Some(first);
+        }
+        Some(self.method("serving_default").or_else(|| self.method("predict")).unwrap_or(first))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn servable(methods: &[&str]) -> Servable {
+        let contract = Contract { inputs: vec![], outputs: vec![], batched: true };
+        let plan = Plan { steps: vec![], outputs: vec![] };
+        let method = |name: &&str| Method { name: name.to_string(), contract: contract.clone(), plan: plan.clone() };
+        let methods = methods.iter().map(method).collect();
+        Servable { name: "s".into(), version: 1, runtime: "none".into(), methods, stages: vec![] }
+    }
+
+    #[test]
+    fn the_default_method_follows_the_order_of_preference() {
+        let cases: &[(&[&str], Option<usize>)] = &[
+            (&["@call_m_0"], None),
+            (&["only", "@call_m_0"], Some(0)),
+            (&["a", "predict", "serving_default"], Some(2)),
+            (&["a", "predict"], Some(1)),
+            (&["a", "b"], Some(0)),
+        ];
+        for (methods, wanted) in cases {
+            assert_eq!(servable(methods).default_method(), *wanted, "{methods:?}");
+        }
+    }
+
+    #[test]
+    fn plans_that_do_not_hold_together_are_refused() {
+        let mut broken = servable(&["m"]);
+        broken.methods[0].plan.outputs = vec![Source::Step(0, 0)];
+        assert!(broken.check().unwrap_err().contains("outputs"));
+        broken.methods[0].plan.steps = vec![Step { stage: 0, inputs: vec![] }];
+        assert!(broken.check().unwrap_err().contains("does not exist"));
+        assert!(Servable::from_json("{").is_err());
+    }
+}

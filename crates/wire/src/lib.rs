@@ -1,0 +1,5 @@
+//! Codecs: bytes to parts, and answers to bytes, for every protocol. Pure functions, no I/O.
+
+mod exchange;
+
+pub use exchange::{Body, Exchange, GrpcReply, HttpReply, Target};
