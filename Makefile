@@ -1,0 +1,69 @@
+# Everything that is done with a clone of salver. `make` alone lists it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# Outside the clone, so that another clone builds only what differs.
+export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/salver/target
+# Without cargo, the build back end would try to download a toolchain.
+export MATURIN_NO_INSTALL_RUST := 1
+
+NATIVE_SOURCES := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name Cargo.toml)
+
+.PHONY: help setup demo test check bench wheel format clean
+
+help:
+	@echo "make setup   a virtual environment in $(VENV) with salver built into it"
+	@echo "make demo    real models answer real clients, over every kind of connection"
+	@echo "make test    all tests: Rust, then Python"
+	@echo "make check   formatting, lint, types, import contracts"
+	@echo "make bench   the speed comparison of benchmarks/"
+	@echo "make wheel   dist/salver-*.whl"
+	@echo "make format  rewrite sources in the project's format"
+	@echo "make clean   remove $(VENV) and what was built here"
+
+setup: $(VENV)/.ready
+
+$(VENV)/.venv:
+	@sh scripts/check-tools.sh $(PYTHON)
+	@echo "== making a virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check 'maturin>=1.9.4,<2'
+	@touch $@
+
+$(VENV)/.ready: $(VENV)/.venv pyproject.toml $(NATIVE_SOURCES)
+	@sh scripts/check-tools.sh $(PYTHON)
+	@echo "== building salver (the first time takes some minutes)"
+	@. $(BIN)/activate && maturin develop --release --extras test
+	@touch $@
+
+demo: setup
+	@$(BIN)/python examples/demo.py
+
+test: setup
+	cargo test --release --workspace --exclude salver-python
+	$(BIN)/python -m pytest
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m mypy.stubtest salver._native
+	cargo fmt --all --check
+	cargo clippy --release --workspace --all-targets -- -D warnings
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+wheel: setup
+	$(BIN)/maturin build --release --out dist
+
+format: setup
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+	cargo fmt --all
+
+clean:
+	rm -rf $(VENV) dist demo src/salver/_native*.so
