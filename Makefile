@@ -25,14 +25,14 @@ help:
 
 setup: $(VENV)/.ready
 
-$(VENV)/.venv:
+$(VENV)/.made:
 	@sh scripts/check-tools.sh $(PYTHON)
 	@echo "== making a virtual environment in $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check 'maturin>=1.9.4,<2'
 	@touch $@
 
-$(VENV)/.ready: $(VENV)/.venv pyproject.toml $(NATIVE_SOURCES)
+$(VENV)/.ready: $(VENV)/.made pyproject.toml $(NATIVE_SOURCES)
 	@sh scripts/check-tools.sh $(PYTHON)
 	@echo "== building salver (the first time takes some minutes)"
 	@. $(BIN)/activate && maturin develop --release --extras test

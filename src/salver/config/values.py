@@ -1,0 +1,47 @@
+"""How the text of a setting is read. Every function raises ValueError saying what was expected."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+_UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+
+
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+            raise ValueError(f"expected a whole number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+def seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value <= 86_400:
+        raise ValueError("expected seconds, more than 0 and at most 86400, such as 10 or 0.5")
+    return value
+
+
+def size(text: str) -> int:
+    """Bytes: `1073741824`, `512MiB`, `1 GiB`."""
+    digits = text.rstrip("BGKMi ")
+    unit = text[len(digits) :].strip()
+    if not digits.isascii() or not digits.isdigit() or unit not in _UNITS or int(digits) == 0:
+        raise ValueError("expected a number of bytes, such as 1073741824, 512MiB or 1GiB")
+    return int(digits) * _UNITS[unit]
+
+
+def optional_file(text: str) -> Path | None:
+    return Path(text) if text else None
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"expected one of {', '.join(choices)}")
+        return text
+
+    return read

@@ -1,0 +1,1 @@
+"""Which versions should exist: what the folders say, as data."""

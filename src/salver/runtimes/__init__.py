@@ -1,0 +1,1 @@
+"""The code that runs each kind of model file."""
