@@ -1,0 +1,1 @@
+"""MindSpore Serving's public wire: messages in ``ms_service_pb2``, stubs in ``ms_service_pb2_grpc``."""

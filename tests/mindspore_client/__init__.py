@@ -1,0 +1,1 @@
+"""The MindSpore client against servers of the tests' own, made with grpcio."""
