@@ -7,9 +7,9 @@ use crate::{DType, Error, Shape, Tensor};
 pub struct Signature(SmallVec<[(DType, Shape); 2]>);
 
 impl Signature {
-    pub fn of(columns: &[Tensor]) -> Signature {
+    pub fn of<'a>(columns: impl IntoIterator<Item = &'a Tensor>) -> Signature {
         let one = |column: &Tensor| (column.dtype(), Shape::new(column.shape().row().iter().copied()));
-        Signature(columns.iter().map(one).collect())
+        Signature(columns.into_iter().map(one).collect())
     }
 }
 

@@ -95,7 +95,8 @@ impl Servable {
         Ok(servable)
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// Whether the plans hold together: every index and source in them is one that exists.
+    pub fn check(&self) -> Result<(), String> {
         if let Some(stage) = self.stages.iter().find(|stage| stage.policy.max_batch_size == 0) {
             return Err(format!("stage '{}': max_batch_size must be at least 1", stage.name));
         }
