@@ -4,4 +4,4 @@ mod lane;
 mod onnx;
 
 pub use lane::spawn_lane;
-pub use onnx::{LoadError, OnnxModel, Options, Outlet};
+pub use onnx::{run_stage, LoadError, OnnxModel, Options, Outlet};

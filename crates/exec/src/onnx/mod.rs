@@ -3,8 +3,10 @@
 mod library;
 mod model;
 mod options;
+mod stage;
 mod values;
 
 pub use library::LoadError;
 pub use model::{OnnxModel, Outlet};
 pub use options::Options;
+pub use stage::run_stage;

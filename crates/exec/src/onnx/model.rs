@@ -60,7 +60,9 @@ impl OnnxModel {
         }
         let results = self.session.run(given.as_slice()).map_err(|error| error.to_string())?;
         let named = results.into_iter();
-        named.map(|(name, value)| values::output(value).map_err(|problem| format!("output '{name}': {problem}"))).collect()
+        named
+            .map(|(name, value)| values::output(value).map_err(|problem| format!("output '{name}': {problem}")))
+            .collect()
     }
 }
 

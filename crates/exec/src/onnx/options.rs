@@ -1,6 +1,6 @@
+use ort::environment::Environment;
 use ort::ep;
 use ort::ep::ExecutionProviderDispatch;
-use ort::environment::Environment;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::Session;
 use serde::Deserialize;
