@@ -1,1 +1,17 @@
+//! The network: listeners, TLS, HTTP/1.1 and HTTP/2 on one port, gRPC, health, metrics, limits.
 
+mod call;
+mod grpc;
+mod http;
+mod metrics;
+mod net;
+mod report;
+mod server;
+mod service;
+mod settings;
+mod shared;
+pub mod tls;
+
+pub use server::{ListenError, Server};
+pub use settings::Settings;
+pub use shared::Unavailable;

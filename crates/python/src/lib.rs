@@ -1,1 +1,27 @@
+//! The module `salver._native`: the data plane as Python sees it. Thin: documents cross as JSON, tensors as
+//! (type, shape, data), and every failure as the exception that `_native.pyi` names.
 
+mod onnx;
+mod server;
+mod tensor;
+mod version;
+
+use pyo3::prelude::*;
+
+/// Requests are many short-lived buffers of all sizes.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The version of the native part.
+#[pyfunction(name = "version")]
+fn native_version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
+#[pymodule(name = "_native")]
+fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<onnx::OnnxModel>()?;
+    module.add_class::<version::Version>()?;
+    module.add_class::<server::Server>()?;
+    module.add_function(wrap_pyfunction!(native_version, module)?)
+}

@@ -1,0 +1,99 @@
+//! One call, in any protocol: from its exchange to the engine and back.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use salver_core::{Answer, Code, Error, Part};
+use salver_engine::{clock, Version};
+use salver_wire::{Exchange, GrpcReply, HttpReply};
+use tokio::time::timeout_at;
+
+use crate::metrics::Protocol;
+use crate::net::desk;
+use crate::shared::Shared;
+
+/// The facts of a call that no protocol changes.
+pub struct Facts {
+    pub protocol: Protocol,
+    pub began: Instant,
+    pub deadline: Option<Instant>,
+    /// Bytes of the request.
+    pub received: usize,
+}
+
+/// A reply whose size can be counted.
+pub trait Weighed {
+    fn weight(&self) -> usize;
+}
+
+impl Weighed for GrpcReply {
+    fn weight(&self) -> usize {
+        self.body.iter().map(Bytes::len).sum()
+    }
+}
+
+impl Weighed for HttpReply {
+    fn weight(&self) -> usize {
+        self.body.iter().map(Bytes::len).sum()
+    }
+}
+
+/// Answers or refuses one exchange. Dropping the future cancels the call.
+pub async fn call<E>(shared: &Shared, mut exchange: E, facts: Facts) -> E::Reply
+where
+    E: Exchange,
+    E::Reply: Weighed,
+{
+    let (version, index) = match find(shared, &exchange) {
+        Ok(found) => found,
+        Err(error) => {
+            shared.metrics.calls.refused(facts.protocol, error.code());
+            return exchange.refuse(&error);
+        }
+    };
+    let servable = version.servable();
+    let Some(method) = servable.methods.get(index) else {
+        return exchange.refuse(&Error::internal("a route to a method that is not there"));
+    };
+    let outcome = match exchange.parts(servable, method) {
+        Ok(parts) if parts.is_empty() => Ok(Answer::default()),
+        Ok(parts) => run(&version, index, parts, facts.deadline).await,
+        Err(error) => Err(error),
+    };
+    let (code, reply) = match outcome {
+        Ok(answer) => (code_of(&answer), exchange.answer(servable, method, answer)),
+        Err(error) => (error.code(), exchange.refuse(&error)),
+    };
+    let meter = shared.metrics.calls.meter(&version, index, facts.protocol);
+    meter.finished(code, facts.began.elapsed(), facts.received, reply.weight());
+    reply
+}
+
+fn find<E: Exchange>(shared: &Shared, exchange: &E) -> Result<(Arc<Version>, usize), Error> {
+    let target = exchange.target()?;
+    shared.router.load().resolve(target.servable, target.version, target.method, target.dotted)
+}
+
+async fn run(
+    version: &Arc<Version>,
+    method: usize,
+    parts: Vec<Part>,
+    deadline: Option<Instant>,
+) -> Result<Answer, Error> {
+    let Some(deadline) = deadline else {
+        return desk::submit(Arc::clone(version), method, parts, None).await;
+    };
+    let in_engine_time = clock::after(deadline.saturating_duration_since(Instant::now()));
+    let in_flight = desk::submit(Arc::clone(version), method, parts, Some(in_engine_time));
+    timeout_at(deadline.into(), in_flight).await.unwrap_or(Err(Error::DeadlineExceeded))
+}
+
+/// The code of an answer: that of its first error if no row succeeded.
+fn code_of(answer: &Answer) -> Code {
+    let mut errors = answer.items.iter().map(|item| item.outcome.as_ref().err());
+    match errors.next() {
+        Some(Some(first)) if errors.all(|error| error.is_some()) => first.code(),
+        _ => Code::Ok,
+    }
+}

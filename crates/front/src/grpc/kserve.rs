@@ -1,0 +1,77 @@
+//! `inference.GRPCInferenceService`.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{HeaderMap, Response};
+use hyper::body::Incoming;
+use prost::Message;
+use salver_core::Error;
+use salver_wire::kserve::messages::{
+    ModelMetadataRequest, ModelReadyRequest, ModelReadyResponse, ServerLiveResponse, ServerReadyResponse,
+};
+use salver_wire::kserve::{self, grpc::Infer, metadata};
+use salver_wire::GrpcReply;
+
+use super::service::{receive, refuse, respond, unimplemented};
+use crate::call::call;
+use crate::http::body::ReplyBody;
+use crate::metrics::Protocol;
+use crate::shared::Shared;
+
+pub async fn serve(
+    shared: &Shared,
+    method: &str,
+    headers: &HeaderMap,
+    body: Incoming,
+    began: Instant,
+) -> Response<ReplyBody> {
+    if method == "ModelInfer" {
+        return infer(shared, headers, body, began).await;
+    }
+    let answer: fn(&Shared, Bytes) -> Result<GrpcReply, Error> = match method {
+        "ServerLive" => |_, _| Ok(metadata::grpc(&ServerLiveResponse { live: true })),
+        "ServerReady" => |shared, _| Ok(metadata::grpc(&ServerReadyResponse { ready: shared.is_ready() })),
+        "ModelReady" => model_ready,
+        "ServerMetadata" => |_, _| Ok(metadata::grpc(&metadata::server(env!("CARGO_PKG_VERSION")))),
+        "ModelMetadata" => model_metadata,
+        _ => return unimplemented(&format!("/inference.GRPCInferenceService/{method}")),
+    };
+    let answered = match receive(shared, headers, body, began).await {
+        Ok(received) => answer(shared, received.message.clone()),
+        Err(error) => Err(error),
+    };
+    respond(headers, answered.unwrap_or_else(|error| refusal(&error)))
+}
+
+async fn infer(shared: &Shared, headers: &HeaderMap, body: Incoming, began: Instant) -> Response<ReplyBody> {
+    let received = match receive(shared, headers, body, began).await {
+        Ok(received) => received,
+        Err(error) => return refuse(shared, headers, Protocol::KserveGrpc, &error, refusal),
+    };
+    let facts = received.facts(Protocol::KserveGrpc, began);
+    match Infer::parse(received.message.clone()) {
+        Ok(exchange) => respond(headers, call(shared, exchange, facts).await),
+        Err(error) => refuse(shared, headers, Protocol::KserveGrpc, &error, refusal),
+    }
+}
+
+fn refusal(error: &Error) -> GrpcReply {
+    kserve::grpc_status(error, "")
+}
+
+fn decode<M: Message + Default>(message: Bytes, what: &'static str) -> Result<M, Error> {
+    M::decode(message).map_err(|error| Error::malformed(what, error))
+}
+
+fn model_ready(shared: &Shared, message: Bytes) -> Result<GrpcReply, Error> {
+    let asked: ModelReadyRequest = decode(message, "ModelReadyRequest")?;
+    let ready = shared.model_ready(kserve::target(&asked.name, &asked.version)?)?;
+    Ok(metadata::grpc(&ModelReadyResponse { ready }))
+}
+
+fn model_metadata(shared: &Shared, message: Bytes) -> Result<GrpcReply, Error> {
+    let asked: ModelMetadataRequest = decode(message, "ModelMetadataRequest")?;
+    let described = shared.model_metadata(&asked.name, kserve::target(&asked.name, &asked.version)?)?;
+    Ok(metadata::grpc(&described))
+}

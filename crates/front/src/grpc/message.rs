@@ -1,0 +1,223 @@
+//! gRPC's length-prefixed messages: one flag byte, four of length, then the message.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use http::HeaderMap;
+use http_body::Body;
+use salver_core::{aligned, Error};
+use salver_wire::Body as Chunks;
+
+use crate::http::compression::{too_large, worthwhile, Encoding};
+use crate::http::receive::Pieces;
+
+const PREFIX: usize = 5;
+
+/// The encoding that a request's messages may be in.
+pub fn request_encoding(headers: &HeaderMap) -> Result<Option<Encoding>, Error> {
+    match headers.get("grpc-encoding") {
+        None => Ok(None),
+        Some(name) => Encoding::named(name.to_str().unwrap_or("?")),
+    }
+}
+
+/// Reads the one message of a unary request, decompressed.
+///
+/// A message that comes in several pieces is gathered so
+/// that its end is aligned, and with it the tensor that it most likely ends with.
+pub async fn read_message<B>(mut pieces: Pieces<'_, B>, encoding: Option<Encoding>, limit: u64) -> Result<Bytes, Error>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
+    let mut start = BytesMut::new();
+    let (prefix, first) = loop {
+        let Some(data) = pieces.next().await? else {
+            return Err(Error::malformed("gRPC request", "it ended before its message did"));
+        };
+        if start.is_empty() && data.len() >= PREFIX {
+            break split_prefix(data, limit)?;
+        }
+        start.extend_from_slice(&data);
+        if start.len() >= PREFIX {
+            break split_prefix(start.freeze(), limit)?;
+        }
+    };
+    let message = gather(&mut pieces, prefix.length, first).await?;
+    match (prefix.compressed, encoding) {
+        (false, _) => Ok(message),
+        (true, Some(encoding)) => {
+            let plain = encoding.decompress(&message, limit)?;
+            pieces.permit.grow(plain.len() as u64)?;
+            Ok(plain)
+        }
+        (true, None) => {
+            Err(Error::malformed("gRPC request", "its message is compressed, but no grpc-encoding is given"))
+        }
+    }
+}
+
+struct Prefix {
+    compressed: bool,
+    length: usize,
+}
+
+fn split_prefix(mut data: Bytes, limit: u64) -> Result<(Prefix, Bytes), Error> {
+    let flag = data.get_u8();
+    let length = data.get_u32() as usize;
+    if flag > 1 {
+        return Err(Error::malformed("gRPC request", format!("its message begins with the flag {flag}, not 0 or 1")));
+    }
+    if length as u64 > limit {
+        return Err(too_large(length as u64, limit));
+    }
+    Ok((Prefix { compressed: flag == 1, length }, data))
+}
+
+async fn gather<B>(pieces: &mut Pieces<'_, B>, length: usize, first: Bytes) -> Result<Bytes, Error>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
+    let surplus = || Error::malformed("gRPC request", "it holds more than the one message that this method takes");
+    let whole = first.len() == length;
+    if first.len() > length {
+        return Err(surplus());
+    }
+    // Only address space is taken for what was announced; pages and permit follow what has arrived.
+    let mut gathered = if whole { BytesMut::new() } else { aligned(length, length) };
+    if !whole {
+        gathered.extend_from_slice(&first);
+    }
+    let mut missing = length - first.len();
+    while let Some(data) = pieces.next().await? {
+        missing = missing.checked_sub(data.len()).ok_or_else(surplus)?;
+        gathered.extend_from_slice(&data);
+    }
+    match missing {
+        0 if whole => Ok(first),
+        0 => Ok(gathered.freeze()),
+        _ => Err(Error::malformed("gRPC request", format!("its message lacks {missing} of its {length} bytes"))),
+    }
+}
+
+/// A reply's message with its prefix, compressed if that was asked for and is worthwhile.
+///
+/// Small chunks are merged with the prefix, so that a small reply is one piece.
+pub fn frame_message(body: Chunks, encoding: Option<Encoding>) -> Chunks {
+    let packed = encoding.filter(|_| worthwhile(&body)).and_then(|encoding| encoding.compress(&body).ok());
+    let (flag, body) = match packed {
+        Some(packed) => (1, packed),
+        None => (0, body),
+    };
+    let length: usize = body.iter().map(Bytes::len).sum();
+    let mut chunks = body.into_iter().peekable();
+    let merged = chunks.peek().map_or(0, |chunk| if chunk.len() <= MERGED { chunk.len() } else { 0 });
+    let mut head = BytesMut::with_capacity(PREFIX + merged);
+    head.put_u8(flag);
+    head.put_u32(length as u32);
+    if let Some(first) = chunks.next_if(|chunk| chunk.len() <= MERGED) {
+        head.extend_from_slice(&first);
+    }
+    std::iter::once(head.freeze()).chain(chunks).collect()
+}
+
+/// Chunks up to this size are copied behind the prefix rather than sent by themselves.
+const MERGED: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::Full;
+    use salver_engine::Admission;
+    use std::collections::VecDeque;
+    use std::convert::Infallible;
+    use std::future::Future;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+    use std::time::Duration;
+
+    fn block<F: Future>(future: F) -> F::Output {
+        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
+    }
+
+    async fn read_from<B>(body: B, encoding: Option<Encoding>, limit: u64) -> Result<Bytes, Error>
+    where
+        B: Body<Data = Bytes, Error = Infallible> + Unpin,
+    {
+        let mut permit = Admission::new(1, 1 << 20).admit()?;
+        let pieces = Pieces { body, permit: &mut permit, stall: Duration::from_secs(10) };
+        read_message(pieces, encoding, limit).await
+    }
+
+    fn read(pieces: &[&[u8]], limit: u64) -> Result<Bytes, Error> {
+        let pieces = pieces.iter().map(|piece| Bytes::copy_from_slice(piece)).collect();
+        block(read_from(Cut(pieces), None, limit))
+    }
+
+    /// A body that arrives piece by piece.
+    struct Cut(VecDeque<Bytes>);
+
+    impl Body for Cut {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+            Poll::Ready(self.0.pop_front().map(|piece| Ok(http_body::Frame::data(piece))))
+        }
+    }
+
+    #[test]
+    fn a_message_is_read_however_it_is_cut() {
+        let bytes = b"\0\0\0\0\x04abcd";
+        for cut in 0..bytes.len() {
+            assert_eq!(read(&[&bytes[..cut], &bytes[cut..]], 100).unwrap(), "abcd", "cut at {cut}");
+        }
+        let single: Vec<&[u8]> = bytes.chunks(1).collect();
+        assert_eq!(read(&single, 100).unwrap(), "abcd");
+    }
+
+    #[test]
+    fn a_message_in_pieces_ends_aligned() {
+        let message = [vec![0, 0, 0, 0, 201], vec![7; 201]].concat();
+        let read = read(&[&message[..20], &message[20..]], 1000).unwrap();
+        assert_eq!((read.as_ptr() as usize + read.len()) % 64, 0);
+    }
+
+    #[test]
+    fn broken_messages_say_what_is_wrong() {
+        let cases: &[(&[u8], &str)] = &[
+            (b"", "ended before"),
+            (b"\0\0\0", "ended before"),
+            (b"\0\0\0\0\x05abc", "lacks 2 of its 5 bytes"),
+            (b"\0\0\0\0\x01abc", "more than the one message"),
+            (b"\x07\0\0\0\x01a", "flag 7"),
+            (b"\x01\0\0\0\x01a", "no grpc-encoding"),
+            (b"\0\0\0\x10\0a", "4096 bytes, more than the limit of 100; --max-message-mib"),
+        ];
+        for (bytes, wanted) in cases {
+            let error = read(&[bytes], 100).unwrap_err().to_string();
+            assert!(error.contains(wanted), "{error}");
+        }
+    }
+
+    #[test]
+    fn replies_carry_their_prefix() {
+        let small = frame_message(Chunks::from_iter([Bytes::from_static(b"abc")]), Some(Encoding::Gzip));
+        assert_eq!(small.as_slice(), [Bytes::from_static(b"\0\0\0\0\x03abc")]);
+        let large = frame_message(Chunks::from_iter([Bytes::from(vec![0; 8000])]), None);
+        assert_eq!((large.len(), &large[0][..]), (2, &b"\0\0\0\x1f\x40"[..]));
+        let empty = frame_message(Chunks::new(), None);
+        assert_eq!(empty.as_slice(), [Bytes::from_static(b"\0\0\0\0\0")]);
+    }
+
+    #[test]
+    fn large_replies_are_compressed_when_asked() {
+        let packed = frame_message(Chunks::from_iter([Bytes::from(vec![0; 8000])]), Some(Encoding::Deflate));
+        assert_eq!(packed[0][0], 1);
+        let body = Bytes::from(packed.concat());
+        let plain = block(read_from(Full::new(body), Some(Encoding::Deflate), 10_000)).unwrap();
+        assert_eq!(plain.len(), 8000);
+    }
+}

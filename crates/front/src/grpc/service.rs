@@ -1,0 +1,189 @@
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{header, HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
+use hyper::body::Incoming;
+use salver_core::Error;
+use salver_engine::Permit;
+use salver_wire::{mindspore, Body, GrpcReply};
+use tokio::time::timeout_at;
+
+use super::message::{frame_message, read_message, request_encoding};
+use super::{health, kserve, parse_timeout, write_status};
+use crate::call::{call, Facts};
+use crate::http::body::ReplyBody;
+use crate::http::compression::Encoding;
+use crate::http::receive::Pieces;
+use crate::metrics::Protocol;
+use crate::shared::Shared;
+
+const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
+const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
+const ACCEPTED: HeaderValue = HeaderValue::from_static("identity,gzip,deflate");
+
+/// A health request holds one name.
+const LARGEST_HEALTH_REQUEST: u64 = 4096;
+
+/// Code and text of an error, in the words of one service.
+pub(super) type Refuse = fn(&Error) -> GrpcReply;
+
+/// Serves one gRPC request.
+pub async fn serve(shared: Arc<Shared>, request: Request<Incoming>, began: Instant) -> Response<ReplyBody> {
+    if request.version() != Version::HTTP_2 {
+        return plain_refusal(StatusCode::HTTP_VERSION_NOT_SUPPORTED, "gRPC needs HTTP/2");
+    }
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path();
+    match path.strip_prefix('/').and_then(|path| path.split_once('/')) {
+        Some(("inference.GRPCInferenceService", method)) => {
+            kserve::serve(&shared, method, &parts.headers, body, began).await
+        }
+        Some(("mindspore.serving.proto.MSService", "Predict")) => predict(&shared, &parts.headers, body, began).await,
+        Some(("grpc.health.v1.Health", method)) => check_health(shared, method, &parts.headers, body).await,
+        _ => unimplemented(path),
+    }
+}
+
+/// A request that has been read.
+pub(super) struct Received {
+    pub message: Bytes,
+    deadline: Option<Instant>,
+    /// Held until the reply is on its way.
+    _permit: Permit,
+}
+
+pub(super) async fn receive(
+    shared: &Shared,
+    headers: &HeaderMap,
+    body: Incoming,
+    began: Instant,
+) -> Result<Received, Error> {
+    let mut permit = shared.admission.admit()?;
+    let deadline = deadline(headers, began)?;
+    let encoding = request_encoding(headers)?;
+    let pieces = Pieces { body, permit: &mut permit, stall: shared.settings.header_timeout() };
+    let reading = read_message(pieces, encoding, shared.settings.max_message_bytes);
+    let message = match deadline {
+        None => reading.await?,
+        Some(deadline) => timeout_at(deadline.into(), reading).await.unwrap_or(Err(Error::DeadlineExceeded))?,
+    };
+    Ok(Received { message, deadline, _permit: permit })
+}
+
+fn deadline(headers: &HeaderMap, began: Instant) -> Result<Option<Instant>, Error> {
+    let Some(timeout) = headers.get("grpc-timeout") else { return Ok(None) };
+    let timeout = parse_timeout(timeout.to_str().unwrap_or("?"))?;
+    // A deadline beyond the clock's range is none.
+    Ok(began.checked_add(timeout))
+}
+
+impl Received {
+    pub fn facts(&self, protocol: Protocol, began: Instant) -> Facts {
+        Facts { protocol, began, deadline: self.deadline, received: self.message.len() }
+    }
+}
+
+async fn predict(shared: &Shared, headers: &HeaderMap, body: Incoming, began: Instant) -> Response<ReplyBody> {
+    let received = match receive(shared, headers, body, began).await {
+        Ok(received) => received,
+        Err(error) => return refuse(shared, headers, Protocol::MindsporeGrpc, &error, mindspore::refuse),
+    };
+    let facts = received.facts(Protocol::MindsporeGrpc, began);
+    match mindspore::Predict::parse(received.message) {
+        Ok(exchange) => respond(headers, call(shared, exchange, facts).await),
+        Err(error) => refuse(shared, headers, Protocol::MindsporeGrpc, &error, mindspore::refuse),
+    }
+}
+
+pub(super) fn refuse(
+    shared: &Shared,
+    headers: &HeaderMap,
+    protocol: Protocol,
+    error: &Error,
+    refuse: Refuse,
+) -> Response<ReplyBody> {
+    shared.metrics.calls.refused(protocol, error.code());
+    respond(headers, refuse(error))
+}
+
+async fn check_health(shared: Arc<Shared>, method: &str, headers: &HeaderMap, body: Incoming) -> Response<ReplyBody> {
+    let mut permit = match shared.aside.admit() {
+        Ok(permit) => permit,
+        Err(error) => return respond(headers, canonical(&error)),
+    };
+    let pieces = Pieces { body, permit: &mut permit, stall: shared.settings.header_timeout() };
+    let message = match read_message(pieces, None, LARGEST_HEALTH_REQUEST).await {
+        Ok(message) => message,
+        Err(error) => return respond(headers, canonical(&error)),
+    };
+    match method {
+        "Check" => respond(headers, health::check(&shared, message).map_or_else(|e| canonical(&e), GrpcReply::ok)),
+        "Watch" => match health::watch(shared, message) {
+            Ok(statuses) => watch_response(statuses),
+            Err(error) => respond(headers, canonical(&error)),
+        },
+        _ => unimplemented(&format!("/grpc.health.v1.Health/{method}")),
+    }
+}
+
+fn canonical(error: &Error) -> GrpcReply {
+    GrpcReply::error(error.code() as u32, error.to_string())
+}
+
+fn watch_response(statuses: tokio::sync::mpsc::UnboundedReceiver<Bytes>) -> Response<ReplyBody> {
+    let mut trailers = HeaderMap::new();
+    write_status(&mut trailers, 14, &Error::Draining.to_string());
+    grpc_response(ReplyBody::stream(statuses).with_trailers(trailers))
+}
+
+pub(super) fn unimplemented(path: &str) -> Response<ReplyBody> {
+    let known = "inference.GRPCInferenceService, mindspore.serving.proto.MSService and grpc.health.v1.Health";
+    let text = format!("unknown method {path}; this server has the services {known}");
+    status_only(12, &text)
+}
+
+/// A reply, in the encoding of the request where the caller takes that.
+pub(super) fn respond(request: &HeaderMap, reply: GrpcReply) -> Response<ReplyBody> {
+    if reply.code != 0 {
+        return status_only(reply.code, &reply.message);
+    }
+    let encoding = reply_encoding(request);
+    let mut trailers = HeaderMap::with_capacity(2);
+    write_status(&mut trailers, 0, "");
+    let body = ReplyBody::chunks(frame_message(reply.body, encoding)).with_trailers(trailers);
+    let mut response = grpc_response(body);
+    if let Some(encoding) = encoding {
+        response.headers_mut().insert(ENCODING, HeaderValue::from_static(encoding.name()));
+    }
+    response
+}
+
+fn reply_encoding(request: &HeaderMap) -> Option<Encoding> {
+    let used = request.get(ENCODING)?.to_str().ok()?;
+    let accepted = request.get(ACCEPT_ENCODING)?.to_str().ok()?;
+    let encoding = Encoding::named(used).ok()??;
+    accepted.split(',').any(|name| name.trim() == encoding.name()).then_some(encoding)
+}
+
+/// A reply without a message: its status travels in the headers, and they are all there is.
+fn status_only(code: u32, message: &str) -> Response<ReplyBody> {
+    let mut response = grpc_response(ReplyBody::empty());
+    write_status(response.headers_mut(), code, message);
+    response
+}
+
+fn grpc_response(body: ReplyBody) -> Response<ReplyBody> {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, GRPC);
+    headers.insert(ACCEPT_ENCODING, ACCEPTED);
+    response
+}
+
+fn plain_refusal(status: StatusCode, text: &'static str) -> Response<ReplyBody> {
+    let mut response = Response::new(ReplyBody::chunks(Body::from_iter([Bytes::from_static(text.as_bytes())])));
+    *response.status_mut() = status;
+    response
+}

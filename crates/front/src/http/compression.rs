@@ -1,0 +1,145 @@
+//! gzip and deflate, for gRPC messages and HTTP bodies alike.
+
+use std::io::{Read, Write};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use flate2::read::{GzDecoder, ZlibDecoder};
+use flate2::write::{GzEncoder, ZlibEncoder};
+use flate2::Compression;
+use salver_core::Error;
+use salver_wire::Body;
+
+/// Replies below this size travel as they are: compressing them costs more than it saves.
+const WORTHWHILE: usize = 1024;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    Gzip,
+    /// As HTTP and gRPC mean it: the zlib format of RFC 1950.
+    Deflate,
+}
+
+impl Encoding {
+    pub const ALL: [Encoding; 2] = [Encoding::Gzip, Encoding::Deflate];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Encoding::Gzip => "gzip",
+            Encoding::Deflate => "deflate",
+        }
+    }
+
+    /// The encoding of this name; `None` for `identity` or nothing.
+    pub fn named(name: &str) -> Result<Option<Encoding>, Error> {
+        match name.trim() {
+            "" | "identity" => Ok(None),
+            "gzip" => Ok(Some(Encoding::Gzip)),
+            "deflate" => Ok(Some(Encoding::Deflate)),
+            other => Err(Error::Unsupported {
+                what: format!("Unsupported compression type '{other}'; use gzip, deflate or identity"),
+            }),
+        }
+    }
+
+    /// The first encoding that an Accept-Encoding list admits with a weight above zero.
+    pub fn accepted(list: &str) -> Option<Encoding> {
+        let admits = |entry: &str, name: &str| {
+            let (token, weight) = entry.split_once(';').unwrap_or((entry, ""));
+            let refused = weight.replace(' ', "").strip_prefix("q=").is_some_and(|q| q.parse::<f32>() == Ok(0.0));
+            token.trim() == name && !refused
+        };
+        Encoding::ALL.into_iter().find(|encoding| list.split(',').any(|entry| admits(entry, encoding.name())))
+    }
+
+    /// The bytes that were compressed; at most `limit`, however small their compressed form is.
+    pub fn decompress(self, compressed: &[u8], limit: u64) -> Result<Bytes, Error> {
+        let mut plain = BytesMut::with_capacity(compressed.len().saturating_mul(2).min(1 << 20)).writer();
+        let read = match self {
+            Encoding::Gzip => std::io::copy(&mut GzDecoder::new(compressed).take(limit + 1), &mut plain),
+            Encoding::Deflate => std::io::copy(&mut ZlibDecoder::new(compressed).take(limit + 1), &mut plain),
+        };
+        match read {
+            Ok(size) if size > limit => Err(too_large(size, limit)),
+            Ok(_) => Ok(plain.into_inner().freeze()),
+            Err(error) => Err(Error::malformed("compressed body", format!("it is not {}: {error}", self.name()))),
+        }
+    }
+
+    pub fn compress(self, body: &Body) -> std::io::Result<Body> {
+        let mut packed = BytesMut::new().writer();
+        match self {
+            Encoding::Gzip => write_all(body, GzEncoder::new(&mut packed, Compression::fast()))?.finish()?,
+            Encoding::Deflate => write_all(body, ZlibEncoder::new(&mut packed, Compression::fast()))?.finish()?,
+        };
+        Ok(Body::from_iter([packed.into_inner().freeze()]))
+    }
+}
+
+/// What a request larger than the limit is refused with.
+pub fn too_large(size: u64, limit: u64) -> Error {
+    Error::TooLarge { what: "request", size, limit, option: "--max-message-mib" }
+}
+
+/// Whether a reply of this size is worth compressing.
+pub fn worthwhile(body: &Body) -> bool {
+    body.iter().map(Bytes::len).sum::<usize>() >= WORTHWHILE
+}
+
+fn write_all<W: Write>(body: &Body, mut target: W) -> std::io::Result<W> {
+    for chunk in body {
+        target.write_all(chunk)?;
+    }
+    Ok(target)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(text: &'static str) -> Body {
+        Body::from_iter([Bytes::from_static(text.as_bytes())])
+    }
+
+    #[test]
+    fn what_is_compressed_comes_back() {
+        for encoding in Encoding::ALL {
+            let packed = encoding.compress(&body("a model on the tray")).unwrap();
+            assert_eq!(encoding.decompress(&packed[0], 100).unwrap(), "a model on the tray");
+        }
+    }
+
+    #[test]
+    fn a_small_body_that_unpacks_to_more_than_the_limit_is_refused() {
+        let packed = Encoding::Gzip.compress(&Body::from_iter([Bytes::from(vec![0; 100_000])])).unwrap();
+        assert!(matches!(Encoding::Gzip.decompress(&packed[0], 99_999), Err(Error::TooLarge { limit: 99_999, .. })));
+        assert!(Encoding::Gzip.decompress(&packed[0], 100_000).is_ok());
+    }
+
+    #[test]
+    fn bytes_that_are_not_compressed_are_malformed() {
+        for encoding in Encoding::ALL {
+            assert!(matches!(encoding.decompress(b"plain", 100), Err(Error::Malformed { .. })));
+        }
+    }
+
+    #[test]
+    fn accept_encoding_is_read_with_its_weights() {
+        let cases = [
+            ("gzip", Some(Encoding::Gzip)),
+            ("br, deflate;q=0.5", Some(Encoding::Deflate)),
+            ("gzip;q=0, deflate; q=0.0", None),
+            ("identity", None),
+            ("", None),
+        ];
+        for (list, wanted) in cases {
+            assert_eq!(Encoding::accepted(list), wanted, "{list}");
+        }
+    }
+
+    #[test]
+    fn unknown_encodings_are_named() {
+        let error = Encoding::named("br").unwrap_err();
+        assert!(error.to_string().contains("'br'"), "{error}");
+        assert_eq!(Encoding::named("identity").unwrap(), None);
+    }
+}

@@ -1,0 +1,99 @@
+//! Reading request bodies, piece by piece and within limits.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body::Body;
+use http_body_util::BodyExt;
+use salver_core::{aligned, Error};
+use salver_engine::Permit;
+use tokio::time::timeout;
+
+use super::compression::{too_large, Encoding};
+use crate::settings::Settings;
+
+/// A request's body, read under its permit.
+///
+/// Each piece is taken from the permit as it arrives, and must arrive within `stall` of the one before.
+pub struct Pieces<'a, B> {
+    pub body: B,
+    pub permit: &'a mut Permit,
+    pub stall: Duration,
+}
+
+impl<B> Pieces<'_, B>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
+    /// The next piece of data, or `None` at the end of the request.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        loop {
+            if self.body.is_end_stream() {
+                return Ok(None);
+            }
+            let frame = timeout(self.stall, self.body.frame()).await;
+            let stalled =
+                || Error::malformed("request body", "it stopped arriving; the header time-out also bounds its pauses");
+            match frame.map_err(|_| stalled())? {
+                None => return Ok(None),
+                Some(Err(error)) => return Err(Error::malformed("request body", error)),
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) if data.is_empty() => continue,
+                    Ok(data) => {
+                        self.permit.grow(data.len() as u64)?;
+                        return Ok(Some(data));
+                    }
+                    Err(_trailers) => continue,
+                },
+            }
+        }
+    }
+}
+
+/// Reads a whole HTTP body, decompressed. Several pieces are gathered so that the end is aligned, and with it
+/// the tensor that a binary request most likely ends with.
+pub async fn read_body<B>(
+    body: B,
+    encoding: Option<Encoding>,
+    settings: &Settings,
+    permit: &mut Permit,
+) -> Result<Bytes, Error>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
+    let limit = settings.max_message_bytes;
+    let announced = body.size_hint().exact();
+    if let Some(size) = announced.filter(|&size| size > limit) {
+        return Err(too_large(size, limit));
+    }
+    let whole = announced.unwrap_or(0) as usize;
+    let mut pieces = Pieces { body, permit, stall: settings.header_timeout() };
+    let mut first = pieces.next().await?.unwrap_or_default();
+    if first.len() < whole || announced.is_none() {
+        first = gather(&mut pieces, first, whole, limit).await?;
+    }
+    let Some(encoding) = encoding else { return Ok(first) };
+    let plain = encoding.decompress(&first, limit)?;
+    permit.grow(plain.len() as u64)?;
+    Ok(plain)
+}
+
+async fn gather<B>(pieces: &mut Pieces<'_, B>, first: Bytes, whole: usize, limit: u64) -> Result<Bytes, Error>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
+    // Only address space is taken for what was announced; pages and permit follow what has arrived.
+    let mut gathered: BytesMut = aligned(whole, whole);
+    gathered.extend_from_slice(&first);
+    while let Some(data) = pieces.next().await? {
+        let size = gathered.len() as u64 + data.len() as u64;
+        if size > limit {
+            return Err(too_large(size, limit));
+        }
+        gathered.extend_from_slice(&data);
+    }
+    Ok(gathered.freeze())
+}

@@ -1,0 +1,174 @@
+//! Plain HTTP: KServe V2 under `/v2`, salver's own JSON under `/servables`, and `/metrics`.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::header::CONTENT_ENCODING;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use percent_encoding::percent_decode_str;
+use salver_core::Error;
+use salver_engine::Permit;
+use salver_wire::{json, Body, HttpReply};
+
+use super::body::ReplyBody;
+use super::compression::{worthwhile, Encoding};
+use super::receive::read_body;
+use crate::call::{call, Facts};
+use crate::metrics::{Protocol, CONTENT_TYPE as METRICS_TYPE};
+use crate::shared::Shared;
+
+/// Serves one HTTP request.
+pub async fn serve(shared: Arc<Shared>, request: Request<Incoming>, began: Instant) -> Response<ReplyBody> {
+    let (head, body) = request.into_parts();
+    let encoding = header(&head.headers, "accept-encoding").and_then(Encoding::accepted);
+    let path = head.uri.path().to_owned();
+    let reply = match path.trim_end_matches('/').split_once('/').map_or("", |(_, path)| path) {
+        "" | "servables" => get(&head, || shared.with_listing(json::listing)),
+        "metrics" => get(&head, || metrics(&shared)),
+        path => answer(&shared, path, &head, body, began).await,
+    };
+    respond(reply, encoding)
+}
+
+async fn answer(shared: &Shared, path: &str, head: &Parts, body: Incoming, began: Instant) -> HttpReply {
+    if let Some(path) = path.strip_prefix("servables/") {
+        return answer_json(shared, path, head, body, began).await;
+    }
+    let segments = match segments(path) {
+        Ok(segments) => segments,
+        Err(error) => return json::refuse(&error),
+    };
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    match segments.as_slice() {
+        ["v2", rest @ ..] => super::kserve::answer(shared, rest, head, body, began).await,
+        _ => not_found(),
+    }
+}
+
+async fn answer_json(shared: &Shared, path: &str, head: &Parts, body: Incoming, began: Instant) -> HttpReply {
+    let address = match json::Address::parse(path) {
+        Ok(address) => address,
+        Err(error) => return refused(shared, Protocol::Json, &error, json::refuse),
+    };
+    match head.method {
+        Method::GET | Method::HEAD if address.version.is_none() && address.method.is_none() => {
+            return shared.with_listing(|listed| json::describe(&address.servable, listed));
+        }
+        Method::POST => {}
+        _ => return wrong_method("POST"),
+    }
+    let received = match receive(shared, head, body).await {
+        Ok(received) => received,
+        Err(error) => return refused(shared, Protocol::Json, &error, json::refuse),
+    };
+    let facts = received.facts(Protocol::Json, began);
+    let kind = header(&head.headers, "content-type").unwrap_or_default();
+    match json::Call::parse(address, kind, received.body.clone()) {
+        Ok(exchange) => call(shared, exchange, facts).await,
+        Err(error) => refused(shared, Protocol::Json, &error, json::refuse),
+    }
+}
+
+/// A request that has been read.
+pub(super) struct Received {
+    pub body: Bytes,
+    /// Held until the reply is on its way.
+    _permit: Permit,
+}
+
+impl Received {
+    pub fn facts(&self, protocol: Protocol, began: Instant) -> Facts {
+        Facts { protocol, began, deadline: None, received: self.body.len() }
+    }
+}
+
+pub(super) async fn receive(shared: &Shared, head: &Parts, body: Incoming) -> Result<Received, Error> {
+    let mut permit = shared.admission.admit()?;
+    let encoding = match header(&head.headers, "content-encoding") {
+        Some(name) => Encoding::named(name)?,
+        None => None,
+    };
+    let body = read_body(body, encoding, &shared.settings, &mut permit).await?;
+    Ok(Received { body, _permit: permit })
+}
+
+fn metrics(shared: &Shared) -> HttpReply {
+    match shared.metrics.render() {
+        Ok(text) => HttpReply { status: 200, headers: vec![("content-type", METRICS_TYPE.into())], body: whole(text) },
+        Err(error) => json::refuse(&Error::internal(format!("metrics cannot be rendered: {error}"))),
+    }
+}
+
+pub(super) fn refused(
+    shared: &Shared,
+    protocol: Protocol,
+    error: &Error,
+    refuse: fn(&Error) -> HttpReply,
+) -> HttpReply {
+    shared.metrics.calls.refused(protocol, error.code());
+    refuse(error)
+}
+
+pub(super) fn get(head: &Parts, answer: impl FnOnce() -> HttpReply) -> HttpReply {
+    match head.method {
+        Method::GET | Method::HEAD => answer(),
+        _ => wrong_method("GET"),
+    }
+}
+
+pub(super) fn not_found() -> HttpReply {
+    let text = r#"{"error":"Not Found; GET /servables lists what is served"}"#;
+    HttpReply { status: 404, headers: vec![("content-type", "application/json".into())], body: whole(text) }
+}
+
+pub(super) fn wrong_method(allowed: &'static str) -> HttpReply {
+    let text = format!(r#"{{"error":"Method Not Allowed; use {allowed}"}}"#);
+    let headers = vec![("content-type", "application/json".into()), ("allow", allowed.into())];
+    HttpReply { status: 405, headers, body: whole(text) }
+}
+
+fn whole(text: impl Into<Bytes>) -> Body {
+    Body::from_iter([text.into()])
+}
+
+pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).map(|value| value.to_str().unwrap_or("?"))
+}
+
+/// The segments of a path, percent-decoded one by one.
+fn segments(path: &str) -> Result<Vec<String>, Error> {
+    let decode = |segment: &str| {
+        let decoded = percent_decode_str(segment).decode_utf8();
+        decoded.map(String::from).map_err(|_| Error::malformed("path", "its percent-encoding is not UTF-8"))
+    };
+    path.split('/').map(decode).collect()
+}
+
+fn respond(reply: HttpReply, encoding: Option<Encoding>) -> Response<ReplyBody> {
+    let packed = encoding.filter(|_| compressible(&reply));
+    let packed = packed.and_then(|encoding| Some((encoding, encoding.compress(&reply.body).ok()?)));
+    let (encoding, body) = match packed {
+        Some((encoding, body)) => (Some(encoding), body),
+        None => (None, reply.body),
+    };
+    let mut response = Response::new(ReplyBody::chunks(body));
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in reply.headers {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    if let Some(encoding) = encoding {
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
+    }
+    response
+}
+
+/// Numbers in binary hardly shrink and may be many; they travel as they are.
+fn compressible(reply: &HttpReply) -> bool {
+    let binary = reply.headers.iter().any(|(_, value)| value == "application/octet-stream");
+    !binary && worthwhile(&reply.body)
+}

@@ -1,0 +1,157 @@
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+use salver_core::Code;
+use salver_engine::{Version, TIME_BOUNDS};
+
+/// What a caller spoke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    KserveGrpc,
+    KserveHttp,
+    MindsporeGrpc,
+    Json,
+}
+
+impl Protocol {
+    const fn name(self) -> &'static str {
+        match self {
+            Protocol::KserveGrpc => "kserve-grpc",
+            Protocol::KserveHttp => "kserve-http",
+            Protocol::MindsporeGrpc => "mindspore-grpc",
+            Protocol::Json => "json",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Labels {
+    servable: String,
+    version: u64,
+    method: String,
+    protocol: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    servable: String,
+    version: u64,
+    method: String,
+    protocol: &'static str,
+    code: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refusal {
+    protocol: &'static str,
+    code: &'static str,
+}
+
+type Times = Family<Labels, Histogram, fn() -> Histogram>;
+
+fn histogram() -> Histogram {
+    Histogram::new(TIME_BOUNDS)
+}
+
+/// Counts of calls as their callers saw them.
+pub struct Calls {
+    finished: Family<Outcome, Counter>,
+    refused: Family<Refusal, Counter>,
+    time: Times,
+    received: Family<Labels, Counter>,
+    sent: Family<Labels, Counter>,
+}
+
+/// The counters of one method over one protocol; finding them costs more than counting.
+#[derive(Clone)]
+pub struct Meter {
+    labels: Arc<Labels>,
+    finished: Family<Outcome, Counter>,
+    ok: Counter,
+    time: Histogram,
+    received: Counter,
+    sent: Counter,
+}
+
+/// A version's address is its key for as long as the weak reference keeps the address taken.
+type Key = (usize, usize, Protocol);
+
+thread_local! {
+    static METERS: RefCell<HashMap<Key, (Weak<Version>, Meter)>> = RefCell::default();
+}
+
+impl Calls {
+    pub(super) fn register(registry: &mut Registry) -> Calls {
+        let calls = Calls {
+            finished: Family::default(),
+            refused: Family::default(),
+            time: Family::new_with_constructor(histogram),
+            received: Family::default(),
+            sent: Family::default(),
+        };
+        registry.register("calls", "Calls that were answered, by outcome", calls.finished.clone());
+        registry.register("refused_calls", "Calls that reached no servable, by outcome", calls.refused.clone());
+        let help = "Time from a call's headers to its answer";
+        registry.register_with_unit("call_time", help, Unit::Seconds, calls.time.clone());
+        registry.register_with_unit("received", "Bytes of requests", Unit::Bytes, calls.received.clone());
+        registry.register_with_unit("sent", "Bytes of replies", Unit::Bytes, calls.sent.clone());
+        calls
+    }
+
+    /// Counts a call that was refused before it reached a method.
+    pub fn refused(&self, protocol: Protocol, code: Code) {
+        self.refused.get_or_create(&Refusal { protocol: protocol.name(), code: code.name() }).inc();
+    }
+
+    pub fn meter(&self, version: &Arc<Version>, method: usize, protocol: Protocol) -> Meter {
+        let key = (Arc::as_ptr(version) as usize, method, protocol);
+        METERS.with_borrow_mut(|meters| {
+            if let Some((_, meter)) = meters.get(&key) {
+                return meter.clone();
+            }
+            meters.retain(|_, (version, _)| version.strong_count() > 0);
+            let meter = self.make(version, method, protocol);
+            meters.insert(key, (Arc::downgrade(version), meter.clone()));
+            meter
+        })
+    }
+
+    fn make(&self, version: &Version, method: usize, protocol: Protocol) -> Meter {
+        let servable = version.servable();
+        let method = servable.methods.get(method).map_or_else(String::new, |method| method.name.clone());
+        let (name, number) = (servable.name.clone(), servable.version);
+        let labels = Arc::new(Labels { servable: name, version: number, method, protocol: protocol.name() });
+        Meter {
+            finished: self.finished.clone(),
+            ok: self.finished.get_or_create(&outcome(&labels, Code::Ok)).clone(),
+            time: self.time.get_or_create(&labels).clone(),
+            received: self.received.get_or_create(&labels).clone(),
+            sent: self.sent.get_or_create(&labels).clone(),
+            labels,
+        }
+    }
+}
+
+fn outcome(labels: &Labels, code: Code) -> Outcome {
+    let Labels { servable, version, method, protocol } = labels.clone();
+    Outcome { servable, version, method, protocol, code: code.name() }
+}
+
+impl Meter {
+    pub fn finished(&self, code: Code, took: Duration, received: usize, sent: usize) {
+        match code {
+            Code::Ok => self.ok.inc(),
+            code => self.finished.get_or_create(&outcome(&self.labels, code)).inc(),
+        };
+        self.time.observe(took.as_secs_f64());
+        self.received.inc_by(received as u64);
+        self.sent.inc_by(sent as u64);
+    }
+}

@@ -1,0 +1,126 @@
+use std::io;
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::sync::Arc;
+
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, BufReader};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
+
+use super::sniff::{sniff, Rewound, Speaks};
+use crate::report;
+use crate::service::serve;
+use crate::shared::Shared;
+use crate::tls::{describe, Tls};
+
+/// What a connection reads at a time. Large requests then cost few system calls.
+const READ_BUFFER: usize = 64 * 1024;
+const STREAM_WINDOW: u32 = 4 << 20;
+const CONNECTION_WINDOW: u32 = 16 << 20;
+/// The smallest read buffer that hyper takes for HTTP/1.
+const SMALLEST_HTTP1_BUFFER: usize = 8192;
+
+/// An accepted socket that no runtime knows yet, so that it can be handed to any network thread.
+pub enum Socket {
+    Tcp(std::net::TcpStream),
+    Unix(StdUnixStream),
+}
+
+/// Serves one connection until either side ends it, or `stopping` turns true and its calls are answered.
+pub async fn serve_connection(shared: Arc<Shared>, socket: Socket, tls: Option<Tls>) {
+    let served = match socket {
+        Socket::Tcp(stream) => match adopt_tcp(stream) {
+            Ok(stream) => secure(shared, stream, tls).await,
+            Err(error) => Err(error),
+        },
+        Socket::Unix(stream) => match UnixStream::from_std(stream) {
+            Ok(stream) => secure(shared, stream, tls).await,
+            Err(error) => Err(error),
+        },
+    };
+    if let Err(error) = served {
+        report::event(format_args!("connection ended: {error}"));
+    }
+}
+
+fn adopt_tcp(stream: std::net::TcpStream) -> io::Result<TcpStream> {
+    stream.set_nodelay(true)?;
+    TcpStream::from_std(stream)
+}
+
+async fn secure<S>(shared: Arc<Shared>, stream: S, tls: Option<Tls>) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let stream = BufReader::with_capacity(READ_BUFFER, stream);
+    let Some(tls) = tls else { return speak(shared, stream).await };
+    let handshake = tls.acceptor().accept(stream);
+    match timeout(shared.settings.header_timeout(), handshake).await {
+        Ok(Ok(stream)) => speak(shared, stream).await,
+        Ok(Err(error)) => Err(io::Error::other(format!("TLS handshake failed: {}", describe(&error)))),
+        Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the client did not finish its TLS handshake in time")),
+    }
+}
+
+async fn speak<S>(shared: Arc<Shared>, stream: S) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    // A client who leaves, or stays silent, before it has said anything is nothing to tell.
+    let Ok(Ok((speaks, stream))) = timeout(shared.settings.header_timeout(), sniff(stream)).await else {
+        return Ok(());
+    };
+    match speaks {
+        Speaks::Http1 => serve_http1(shared, stream).await,
+        Speaks::Http2 => serve_http2(shared, stream).await,
+    }
+    // Whatever ends a connection here, a broken frame or a reset, its peer was told in HTTP's own way.
+    Ok(())
+}
+
+async fn serve_http1<S>(shared: Arc<Shared>, stream: Rewound<S>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(shared.settings.header_timeout())
+        .max_buf_size(SMALLEST_HTTP1_BUFFER.max(shared.settings.max_header_bytes as usize));
+    let mut stopping = shared.stopping();
+    let service = service_fn(move |request| serve(Arc::clone(&shared), request));
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        _ = stopping.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}
+
+async fn serve_http2<S>(shared: Arc<Shared>, stream: Rewound<S>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let settings = &shared.settings;
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(settings.max_streams)
+        .max_header_list_size(settings.max_header_bytes)
+        .keep_alive_interval(settings.keep_alive())
+        .keep_alive_timeout(settings.keep_alive());
+    let mut stopping = shared.stopping();
+    let service = service_fn(move |request| serve(Arc::clone(&shared), request));
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        _ = stopping.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}

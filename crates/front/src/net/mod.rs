@@ -1,0 +1,8 @@
+//! Sockets and threads: binding, accepting, telling protocols apart, and handing calls to the engine in bursts.
+
+pub mod address;
+pub mod connection;
+pub mod desk;
+pub mod listener;
+mod sniff;
+pub mod thread;

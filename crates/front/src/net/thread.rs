@@ -1,0 +1,79 @@
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::runtime::Builder;
+use tokio::sync::mpsc::{unbounded_channel, UnboundedReceiver, UnboundedSender};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::connection::{serve_connection, Socket};
+use super::desk::{flush, hand_out, open_desk, Inbox};
+use super::listener::{accept, Listener};
+use crate::shared::Shared;
+use crate::tls::Tls;
+
+/// How long connections may take to say goodbye once all calls are answered.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// What a network thread is told to do.
+pub enum Order {
+    /// Accept from this listener and hand its connections out to these threads.
+    Accept(Listener, Vec<UnboundedSender<Order>>),
+    Serve(Socket, Option<Tls>),
+}
+
+/// A thread with a runtime of its own that serves connections. It ends when `stopping` turns true.
+pub struct NetworkThread {
+    pub orders: UnboundedSender<Order>,
+    handle: JoinHandle<()>,
+}
+
+impl NetworkThread {
+    pub fn start(number: u16, shared: Arc<Shared>) -> io::Result<NetworkThread> {
+        // The hook runs when the thread is about to sleep: every socket that was ready has been read.
+        let runtime = Builder::new_current_thread().enable_all().on_thread_park(flush).build()?;
+        let (orders, receiver) = unbounded_channel();
+        let work = move || {
+            let inbox = Arc::new(Inbox::default());
+            open_desk(number, Arc::clone(&inbox));
+            runtime.block_on(async {
+                tokio::spawn(hand_out(inbox));
+                obey(shared, receiver).await;
+            });
+        };
+        let handle = std::thread::Builder::new().name(format!("salver-net-{number}")).spawn(work)?;
+        Ok(NetworkThread { orders, handle })
+    }
+
+    pub fn join(self) {
+        // A network thread that panicked has nothing left to hand over.
+        let _ = self.handle.join();
+    }
+}
+
+async fn obey(shared: Arc<Shared>, mut orders: UnboundedReceiver<Order>) {
+    let mut stopping = shared.stopping();
+    let mut connections = JoinSet::new();
+    let mut listeners = JoinSet::new();
+    loop {
+        tokio::select! {
+            order = orders.recv() => match order {
+                Some(Order::Serve(socket, tls)) => {
+                    connections.spawn(serve_connection(Arc::clone(&shared), socket, tls));
+                }
+                Some(Order::Accept(listener, threads)) => {
+                    listeners.spawn(accept(listener, threads));
+                }
+                None => break,
+            },
+            _ = connections.join_next(), if !connections.is_empty() => {}
+            _ = stopping.wait_for(|stop| *stop) => break,
+        }
+    }
+    listeners.shutdown().await;
+    let farewell = async { while connections.join_next().await.is_some() {} };
+    // Who has not left by then is cut off.
+    let _ = timeout(FAREWELL, farewell).await;
+}

@@ -1,0 +1,91 @@
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use salver_engine::{Routes, Version};
+
+use crate::net::address::Address;
+use crate::net::listener::Listener;
+use crate::net::thread::{NetworkThread, Order};
+use crate::settings::Settings;
+use crate::shared::{Shared, Unavailable};
+use crate::tls::{Tls, TlsError, TlsFiles};
+
+/// Listeners, the threads that serve them, and what they route to.
+pub struct Server {
+    shared: Arc<Shared>,
+    threads: Mutex<Vec<NetworkThread>>,
+}
+
+/// Why an address cannot be served.
+#[derive(Debug)]
+pub enum ListenError {
+    /// The text is no address.
+    Address(String),
+    Bind(io::Error),
+    Tls(TlsError),
+    Stopped,
+}
+
+impl fmt::Display for ListenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ListenError::Address(text) => f.write_str(text),
+            ListenError::Bind(error) => error.fmt(f),
+            ListenError::Tls(error) => error.fmt(f),
+            ListenError::Stopped => f.write_str("the server has been stopped"),
+        }
+    }
+}
+
+impl std::error::Error for ListenError {}
+
+impl Server {
+    pub fn start(settings: Settings) -> io::Result<Server> {
+        let number = u16::try_from(settings.network_threads.max(1)).unwrap_or(u16::MAX);
+        let shared = Arc::new(Shared::new(settings));
+        let threads: io::Result<Vec<_>> = (0..number).map(|n| NetworkThread::start(n, Arc::clone(&shared))).collect();
+        Ok(Server { shared, threads: Mutex::new(threads?) })
+    }
+
+    /// Binds an address and serves on it; gives the address with its real port.
+    pub fn listen(&self, address: &str, tls: Option<TlsFiles>) -> Result<String, ListenError> {
+        let address = Address::parse(address).map_err(ListenError::Address)?;
+        let tls = tls.map(Tls::load).transpose().map_err(ListenError::Tls)?;
+        let bound = address.bind().map_err(ListenError::Bind)?;
+        let real = bound.to_string();
+        let threads = self.threads.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let orders: Vec<_> = threads.iter().map(|thread| thread.orders.clone()).collect();
+        let acceptor = orders.first().cloned().ok_or(ListenError::Stopped)?;
+        let accept = Order::Accept(Listener { bound, tls }, orders);
+        acceptor.send(accept).map_err(|_| ListenError::Stopped)?;
+        Ok(real)
+    }
+
+    /// Replaces, atomically, what requests are routed to.
+    pub fn publish(&self, routes: Routes<Version>, unavailable: Vec<Unavailable>) {
+        self.shared.publish(routes, unavailable);
+    }
+
+    /// Turns health to NOT_SERVING and refuses new calls; those in flight go on.
+    pub fn drain(&self) {
+        self.shared.drain();
+    }
+
+    pub fn calls_in_flight(&self) -> u64 {
+        self.shared.admission.calls()
+    }
+
+    /// Closes listeners and connections and ends the threads. Doing it again does nothing.
+    pub fn stop(&self) {
+        self.shared.stop();
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        threads.into_iter().for_each(NetworkThread::join);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

@@ -1,0 +1,34 @@
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// What a stranger may send and how long they may take, and how many threads serve them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The largest request, also after decompression.
+    pub max_message_bytes: u64,
+    /// The largest set of headers of one request.
+    pub max_header_bytes: u32,
+    /// The most concurrent requests of one HTTP/2 connection.
+    pub max_streams: u32,
+    /// The most requests in flight, over all connections.
+    pub max_calls: u64,
+    /// The most bytes of requests in flight, over all connections.
+    pub max_bytes_in_flight: u64,
+    /// How long a client may take to say what it speaks, for the TLS handshake, and for a request's headers.
+    pub header_timeout_ms: u64,
+    /// How often an idle HTTP/2 connection is asked whether it still lives.
+    pub keep_alive_ms: u64,
+    pub network_threads: usize,
+}
+
+impl Settings {
+    pub fn header_timeout(&self) -> Duration {
+        Duration::from_millis(self.header_timeout_ms)
+    }
+
+    pub fn keep_alive(&self) -> Duration {
+        Duration::from_millis(self.keep_alive_ms)
+    }
+}

@@ -1,0 +1,127 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use salver_core::Error;
+use salver_engine::{Admission, Router, Routes, Version};
+use salver_wire::json::Version as Listed;
+use salver_wire::kserve::messages::ModelMetadataResponse;
+use salver_wire::kserve::metadata;
+use salver_wire::Target;
+use tokio::sync::watch;
+
+use crate::metrics::Metrics;
+use crate::settings::Settings;
+
+/// A version that should be served and cannot be.
+#[derive(Clone, Debug)]
+pub struct Unavailable {
+    pub servable: String,
+    pub version: u64,
+    pub reason: String,
+}
+
+const ASIDE_CALLS: u64 = 1000;
+const ASIDE_BYTES: u64 = 1 << 20;
+
+/// What all network threads see.
+pub struct Shared {
+    pub settings: Settings,
+    pub router: Arc<Router<Version>>,
+    pub admission: Arc<Admission>,
+    /// For what must be answered however busy the server is: health.
+    pub aside: Arc<Admission>,
+    pub metrics: Metrics,
+    unavailable: ArcSwap<Vec<Unavailable>>,
+    draining: AtomicBool,
+    /// Turns over whenever health may have changed.
+    changes: watch::Sender<u64>,
+    stopping: watch::Sender<bool>,
+}
+
+impl Shared {
+    pub fn new(settings: Settings) -> Shared {
+        let router = Arc::new(Router::default());
+        let admission = Admission::new(settings.max_calls, settings.max_bytes_in_flight);
+        let metrics = Metrics::new(Arc::clone(&router), Arc::clone(&admission));
+        let (changes, _) = watch::channel(0);
+        let (stopping, _) = watch::channel(false);
+        let aside = Admission::new(ASIDE_CALLS, ASIDE_BYTES);
+        let (unavailable, draining) = (ArcSwap::default(), AtomicBool::new(false));
+        Shared { settings, router, admission, aside, metrics, unavailable, draining, changes, stopping }
+    }
+
+    pub fn publish(&self, routes: Routes<Version>, unavailable: Vec<Unavailable>) {
+        self.unavailable.store(Arc::new(unavailable));
+        self.router.publish(routes);
+        self.changes.send_modify(|turn| *turn += 1);
+    }
+
+    /// Refuses new calls and tells everybody who watches.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+        self.admission.drain();
+        self.changes.send_modify(|turn| *turn += 1);
+    }
+
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Ends connections and the threads that serve them.
+    pub fn stop(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// Turns true when the server stops.
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.subscribe()
+    }
+
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// Whether the server as a whole is ready: it accepts calls, and all that should be served answers.
+    pub fn is_ready(&self) -> bool {
+        !self.is_draining() && self.unavailable.load().is_empty()
+    }
+
+    /// Whether what a KServe client names would be answered; an error if it is not known at all.
+    pub fn model_ready(&self, target: Target<'_>) -> Result<bool, Error> {
+        let found = self.router.load().resolve(target.servable, target.version, target.method, target.dotted);
+        match found {
+            Ok(_) => Ok(!self.is_draining()),
+            Err(Error::NotReady { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The contract of what a KServe client names, under the name it used.
+    pub fn model_metadata(&self, name: &str, target: Target<'_>) -> Result<ModelMetadataResponse, Error> {
+        let routes = self.router.load();
+        let (version, index) = routes.resolve(target.servable, target.version, target.method, target.dotted)?;
+        let servable = version.servable();
+        let versions: Vec<u64> = match routes.entries().get(&servable.name) {
+            Some(entry) => entry.versions.keys().copied().collect(),
+            None => vec![servable.version],
+        };
+        let method = servable.methods.get(index).ok_or_else(|| Error::internal("a route to no method"))?;
+        Ok(metadata::model(name, &versions, servable, method))
+    }
+
+    /// Gives everything that is or should be served to `show`.
+    pub fn with_listing<T>(&self, show: impl FnOnce(&[Listed<'_>]) -> T) -> T {
+        let (routes, unavailable) = (self.router.load(), self.unavailable.load());
+        let state = if self.is_draining() { "draining" } else { "ready" };
+        let ready = routes.entries().values().flat_map(|entry| entry.versions.values()).map(|version| {
+            let servable = version.servable();
+            Listed { name: &servable.name, version: servable.version, state, reason: None, servable: Some(servable) }
+        });
+        let missing = unavailable.iter().map(|missing| {
+            let Unavailable { servable, version, reason } = missing;
+            Listed { name: servable, version: *version, state: "unavailable", reason: Some(reason), servable: None }
+        });
+        show(&ready.chain(missing).collect::<Vec<_>>())
+    }
+}

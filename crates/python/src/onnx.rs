@@ -1,0 +1,76 @@
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::exceptions::{PyImportError, PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use salver_core::Tensor;
+use salver_exec::{LoadError, OnnxModel as Model, Options};
+
+use crate::tensor::{given, port, tensor, Given, Port};
+
+#[pyclass(frozen, module = "salver._native")]
+pub struct OnnxModel {
+    /// Gone once a lane has taken it over.
+    model: Mutex<Option<Model>>,
+    inputs: Vec<salver_exec::Outlet>,
+    outputs: Vec<salver_exec::Outlet>,
+}
+
+pub fn load_error(error: LoadError) -> PyErr {
+    match error {
+        LoadError::Library(text) => PyErr::new::<PyImportError, _>(text),
+        LoadError::File(error) => error.into(),
+        LoadError::Model(text) => PyErr::new::<PyValueError, _>(text),
+    }
+}
+
+#[pymethods]
+impl OnnxModel {
+    #[new]
+    fn new(py: Python<'_>, library: &str, path: &str, options: &str) -> PyResult<OnnxModel> {
+        let options: Options = serde_json::from_str(options)
+            .map_err(|error| PyErr::new::<PyValueError, _>(format!("the ONNX options do not fit: {error}")))?;
+        let load = || Model::load(Path::new(library), Path::new(path), options);
+        let model = py.detach(load).map_err(load_error)?;
+        let (inputs, outputs) = (model.inputs().to_vec(), model.outputs().to_vec());
+        Ok(OnnxModel { model: Mutex::new(Some(model)), inputs, outputs })
+    }
+
+    #[getter]
+    fn inputs(&self) -> Vec<Port> {
+        self.inputs.iter().map(port).collect()
+    }
+
+    #[getter]
+    fn outputs(&self) -> Vec<Port> {
+        self.outputs.iter().map(port).collect()
+    }
+
+    fn run(&self, py: Python<'_>, inputs: Vec<Given>) -> PyResult<Vec<(&'static str, Vec<usize>, Py<PyAny>)>> {
+        let inputs: Vec<Tensor> = inputs.into_iter().map(tensor).collect::<PyResult<_>>()?;
+        if inputs.len() != self.inputs.len() {
+            let text = format!("the model takes {} inputs, but got {}", self.inputs.len(), inputs.len());
+            return Err(PyErr::new::<PyValueError, _>(text));
+        }
+        let outputs = py.detach(|| self.run_detached(inputs))?;
+        outputs.iter().map(|output| given(py, output)).collect()
+    }
+}
+
+impl OnnxModel {
+    fn run_detached(&self, inputs: Vec<Tensor>) -> PyResult<Vec<Tensor>> {
+        let mut model = self.model.lock().unwrap_or_else(PoisonError::into_inner);
+        let model = model.as_mut().ok_or_else(|| {
+            PyErr::new::<PyRuntimeError, _>("the model's session belongs to a lane now; load the model again")
+        })?;
+        model.run(inputs).map_err(PyErr::new::<PyValueError, _>)
+    }
+
+    /// Sessions for `lanes` lanes; the first is the model's own.
+    pub fn sessions(&self, lanes: usize) -> PyResult<Vec<Model>> {
+        let own = self.model.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let own = own.ok_or_else(|| PyErr::new::<PyRuntimeError, _>("the model serves lanes already"))?;
+        let more: Result<Vec<Model>, LoadError> = (1..lanes).map(|_| own.again()).collect();
+        Ok(std::iter::once(own).chain(more.map_err(load_error)?).collect())
+    }
+}

@@ -1,0 +1,73 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use salver_engine::{Entry, Routes, Version as Engine};
+use salver_front::tls::TlsFiles;
+use salver_front::{ListenError, Server as Front, Settings, Unavailable};
+
+use crate::version::Version;
+
+#[pyclass(frozen, module = "salver._native")]
+pub struct Server(Front);
+
+fn listen_error(address: &str, error: ListenError) -> PyErr {
+    match error {
+        ListenError::Address(text) => PyErr::new::<PyValueError, _>(text),
+        ListenError::Tls(error) => PyErr::new::<PyValueError, _>(error.to_string()),
+        ListenError::Bind(error) => match error.raw_os_error() {
+            Some(number) => PyErr::new::<PyOSError, _>((number, error.to_string(), address.to_owned())),
+            None => PyErr::new::<PyOSError, _>(format!("{address}: {error}")),
+        },
+        ListenError::Stopped => PyErr::new::<PyRuntimeError, _>(error.to_string()),
+    }
+}
+
+#[pymethods]
+impl Server {
+    #[new]
+    fn new(settings: &str) -> PyResult<Server> {
+        let settings: Settings = serde_json::from_str(settings)
+            .map_err(|error| PyErr::new::<PyValueError, _>(format!("the settings do not fit: {error}")))?;
+        Ok(Server(Front::start(settings)?))
+    }
+
+    #[pyo3(signature = (address, tls))]
+    fn listen(&self, py: Python<'_>, address: &str, tls: Option<(String, String, Option<String>)>) -> PyResult<String> {
+        let files = |(certificate, private_key, client_ca): (String, String, Option<String>)| TlsFiles {
+            certificate: certificate.into(),
+            private_key: private_key.into(),
+            client_ca: client_ca.map(Into::into),
+        };
+        py.detach(|| self.0.listen(address, tls.map(files))).map_err(|error| listen_error(address, error))
+    }
+
+    fn publish(&self, versions: Vec<Bound<'_, Version>>, unavailable: Vec<(String, u64, String)>) {
+        let mut entries: BTreeMap<String, Entry<Engine>> = BTreeMap::new();
+        for version in &versions {
+            let engine = Arc::clone(&version.get().0);
+            let servable = engine.servable();
+            let (name, number) = (servable.name.clone(), servable.version);
+            entries.entry(name).or_default().versions.insert(number, engine);
+        }
+        for (name, _, _) in &unavailable {
+            entries.entry(name.clone()).or_default();
+        }
+        let unavailable = unavailable.into_iter();
+        let unavailable = unavailable.map(|(servable, version, reason)| Unavailable { servable, version, reason });
+        self.0.publish(Routes::new(entries), unavailable.collect());
+    }
+
+    fn drain(&self) {
+        self.0.drain();
+    }
+
+    fn calls_in_flight(&self) -> u64 {
+        self.0.calls_in_flight()
+    }
+
+    fn stop(&self, py: Python<'_>) {
+        py.detach(|| self.0.stop());
+    }
+}

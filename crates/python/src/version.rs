@@ -1,0 +1,95 @@
+use std::sync::Arc;
+
+use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::prelude::*;
+use salver_core::Servable;
+use salver_engine::{Reason, StageStatistics, Version as Engine};
+use salver_exec::{run_stage, spawn_lane};
+use serde_json::{json, Value};
+
+use crate::onnx::OnnxModel;
+
+#[pyclass(frozen, module = "salver._native")]
+pub struct Version(pub Arc<Engine>);
+
+#[pymethods]
+impl Version {
+    #[new]
+    fn new(servable: &str) -> PyResult<Version> {
+        let servable = Servable::from_json(servable).map_err(PyErr::new::<PyValueError, _>)?;
+        let engine = Engine::new(servable).map_err(|error| PyErr::new::<PyValueError, _>(error.to_string()))?;
+        Ok(Version(engine))
+    }
+
+    #[getter]
+    fn name(&self) -> &str {
+        &self.0.servable().name
+    }
+
+    #[getter]
+    fn version(&self) -> u64 {
+        self.0.servable().version
+    }
+
+    fn add_onnx_lanes(
+        &self,
+        py: Python<'_>,
+        stage: usize,
+        model: &OnnxModel,
+        batched: bool,
+        lanes: usize,
+    ) -> PyResult<()> {
+        if stage >= self.0.servable().stages.len() || lanes == 0 {
+            return Err(PyErr::new::<PyValueError, _>("there must be such a stage, and at least one lane"));
+        }
+        for mut session in py.detach(|| model.sessions(lanes))? {
+            let run = move |columns| run_stage(&mut session, batched, columns);
+            spawn_lane(Arc::clone(&self.0), stage, run)
+                .map_err(|error| PyErr::new::<PyOSError, _>(format!("cannot start a lane's thread: {error}")))?;
+        }
+        Ok(())
+    }
+
+    fn statistics(&self) -> String {
+        let statistics = self.0.statistics();
+        let stages: Vec<Value> = statistics.stages.iter().map(stage).collect();
+        json!({
+            "calls_in_flight": statistics.calls_in_flight,
+            "calls_cancelled": statistics.calls_cancelled,
+            "calls_expired": statistics.calls_expired,
+            "lanes": statistics.lanes,
+            "stages": stages,
+        })
+        .to_string()
+    }
+
+    fn close(&self) {
+        self.0.close();
+    }
+
+    fn drained(&self) -> bool {
+        self.0.in_flight() == 0
+    }
+}
+
+fn stage(stage: &StageStatistics) -> Value {
+    let batches: serde_json::Map<String, Value> =
+        Reason::ALL.iter().map(|&reason| (reason.name().to_owned(), stage.batches(reason).into())).collect();
+    json!({
+        "name": stage.name,
+        "waiting_rows": stage.waiting_rows,
+        "running_batches": stage.running_batches,
+        "rows_ok": stage.rows_ok,
+        "rows_failed": stage.rows_failed,
+        "rows_dropped": stage.rows_dropped,
+        "batches_halved": stage.batches_halved,
+        "batches": batches,
+        "mean_batch_rows": mean(stage.sizes.sum, stage.sizes.count),
+        "mean_queue_seconds": mean(stage.queue_time.sum, stage.queue_time.count),
+        "mean_run_seconds": mean(stage.run_time.sum, stage.run_time.count),
+    })
+}
+
+fn mean(sum: f64, count: u64) -> Option<f64> {
+    (count > 0).then(|| sum / count as f64)
+}
