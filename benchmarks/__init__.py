@@ -1,0 +1,1 @@
+"""`python -m benchmarks`: compares servers of the same models in one run, on one pinned core."""

@@ -1,0 +1,98 @@
+"""The command line of the benchmark."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.servers import SERVERS
+from benchmarks.workloads import WORKLOADS
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+SCRATCH_RESULTS = ROOT / "build" / "benchmarks"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to measure, how often, and where to write it."""
+
+    workloads: tuple[str, ...]
+    servers: tuple[str, ...]
+    rounds: int
+    requests: int
+    quick: bool
+    salver: Path | None
+    out: Path
+
+    @property
+    def complete(self) -> bool:
+        """True when nothing was left out by choice."""
+        return not self.quick and set(self.workloads) == set(WORKLOADS) and set(self.servers) == set(SERVERS)
+
+
+def parse(arguments: Sequence[str] | None = None) -> Options:
+    given = _parser().parse_args(arguments)
+    partial = given.quick or given.only != tuple(WORKLOADS) or given.peers is not None
+    servers = tuple(SERVERS) if given.peers is None else ("salver", *given.peers)
+    return Options(
+        workloads=given.only,
+        servers=servers,
+        rounds=given.rounds or (1 if given.quick else 5),
+        requests=given.requests or (1600 if given.quick else 32000),
+        quick=given.quick,
+        salver=_find_salver(given.salver),
+        out=given.out or (SCRATCH_RESULTS if partial else RESULTS),
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    peers = [name for name in SERVERS if name != "salver"]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "--only", type=_chosen_from(list(WORKLOADS)), default=tuple(WORKLOADS), help="workloads, comma-separated"
+    )
+    parser.add_argument(
+        "--peers", type=_chosen_from(peers), help="servers to compare with, comma-separated (default: all)"
+    )
+    parser.add_argument("--rounds", type=_positive, help="rounds through all servers (5; with --quick 1)")
+    parser.add_argument(
+        "--requests", type=_positive, help="requests of `add` at concurrency 64; the rest follows (32000; quick 1600)"
+    )
+    parser.add_argument("--quick", action="store_true", help="a short run that shows that everything works")
+    parser.add_argument("--salver", type=Path, help="the salver command (default: beside this Python, else on PATH)")
+    parser.add_argument("--out", type=Path, help="folder of the page (a partial run's default is build/benchmarks)")
+    return parser
+
+
+def _chosen_from(known: list[str]) -> Callable[[str], tuple[str, ...]]:
+    def chosen(text: str) -> tuple[str, ...]:
+        names = tuple(name.strip() for name in text.split(",") if name.strip())
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown)}; known: {', '.join(known)}")
+        return names
+
+    return chosen
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not a positive number")
+    return number
+
+
+def _find_salver(given: Path | None) -> Path | None:
+    """The command to measure; None when there is none, which the page then says."""
+    if given is not None:
+        return given.absolute()
+    beside = Path(sys.executable).parent / "salver"
+    if beside.exists():
+        return beside
+    found = shutil.which("salver")
+    return Path(found) if found else None
