@@ -4,7 +4,7 @@ use salver_core::{Answer, DType, Error, Method, Part, Port, Result, Servable, Sh
 use super::errors::Failure;
 use super::fields::{packed, Fields};
 use super::{dtypes, reply};
-use crate::rows::{Row, Rows};
+use crate::rows::{shape_of_one, Gather, Row, Rows};
 use crate::{Exchange, GrpcReply, Target};
 
 /// Whom a request is for, and the bytes in which it said so, which its reply repeats.
@@ -68,7 +68,7 @@ impl Exchange for Predict {
         if rows.is_empty() {
             return Err(Error::NoRows { servable: servable.name.clone(), method: method.name.clone() });
         }
-        let (rows, parts) = Rows::gather(rows)?;
+        let (rows, parts) = rows.finish()?;
         self.rows = rows;
         Ok(parts)
     }
@@ -84,6 +84,11 @@ impl Exchange for Predict {
             Failure::Message(message) => reply::refused(&self.spec, &message),
         }
     }
+}
+
+/// Refuses a request that was not read.
+pub fn refuse(error: &Error) -> GrpcReply {
+    Predict { spec: Spec::default(), body: Bytes::new(), rows: Rows::default() }.refuse(error)
 }
 
 /// A `Tensor` message; its shape, type and size are not checked yet.
@@ -190,12 +195,12 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// The rows, each by itself right or wrong for the model; an error is of the whole request.
-    fn rows(&self, body: Bytes) -> Result<Vec<Result<Row>>> {
-        let mut rows = Vec::new();
+    fn rows(&self, body: Bytes) -> Result<Gather> {
+        let mut rows = Gather::default();
         for field in Fields::of(body) {
             if let (2 | 3, instance) = field? {
                 let tensors = self.tensors(instance.bytes()?)?;
-                rows.push(self.row(tensors)?);
+                rows.push(self.row(tensors)?)?;
             }
         }
         Ok(rows)
@@ -251,30 +256,19 @@ impl Reader<'_> {
             return Err(Error::InputType { servable: servable(), input: input(), index, given, declared });
         }
         let Some(dims) = &port.dims else { return Ok(shape) };
-        let row = match port.fixed_shape() {
-            Some(fixed) => fixed,
-            None if dtype.is_variable() => Shape::new(dims.iter().map(|dim| dim.fixed().unwrap_or(1))),
-            None if port.admits(shape.dims()) => shape,
-            None => {
-                let (given, declared) = (sent.dims.clone(), dims.clone());
-                return Err(Error::InputShape {
-                    servable: servable(),
-                    input: input(),
-                    given,
-                    declared,
-                    batched: false,
-                });
-            }
+        let Some(size) = dtype.size() else {
+            let count = |wanted| Error::InputElements { servable: servable(), input: input(), given: 1, wanted };
+            return shape_of_one(port).map_err(count);
         };
-        let wanted = row.elements().unwrap_or(usize::MAX);
-        match dtype.size() {
-            None if wanted != 1 => Err(Error::InputElements { servable: servable(), input: input(), given: 1, wanted }),
-            Some(size) if wanted.saturating_mul(size) != sent.data.len() => {
-                let (given, wanted) = (sent.data.len(), wanted.saturating_mul(size));
-                Err(Error::InputSize { servable: servable(), input: input(), index, given, wanted })
-            }
-            _ => Ok(row),
-        }
+        let Some(fixed) = port.fixed_shape() else {
+            let (given, declared) = (sent.dims.clone(), dims.clone());
+            let wrong = || Error::InputShape { servable: servable(), input: input(), given, declared, batched: false };
+            return port.admits(shape.dims()).then_some(shape).ok_or_else(wrong);
+        };
+        let wanted = fixed.elements().unwrap_or(usize::MAX).saturating_mul(size);
+        let given = sent.data.len();
+        let wrong = || Error::InputSize { servable: servable(), input: input(), index, given, wanted };
+        (given == wanted).then_some(fixed).ok_or_else(wrong)
     }
 }
 
