@@ -1,6 +1,7 @@
 //! Codecs: bytes to parts, and answers to bytes, for every protocol. Pure functions, no I/O.
 
 mod exchange;
+pub mod json;
 pub mod kserve;
 pub mod mindspore;
 pub mod numbers;

@@ -1,9 +1,57 @@
 use std::collections::HashMap;
 
-use salver_core::{join_columns, Answer, Error, Item, Part, Result, Signature, Tensor};
+use salver_core::{join_columns, Answer, Error, Item, Part, Port, Result, Shape, Signature, Tensor};
 
 /// One value per declared input or output, each with a leading dimension of 1.
 pub(crate) type Row = Vec<Tensor>;
+
+/// More refused rows than this in one call are not worth telling apart.
+const MOST_REFUSED: usize = 1000;
+
+/// The rows of a call as they are read.
+#[derive(Default)]
+pub(crate) struct Gather {
+    known: HashMap<Signature, usize>,
+    groups: Vec<Vec<Row>>,
+    places: Vec<Place>,
+    refused: usize,
+}
+
+impl Gather {
+    /// Takes the next row, or keeps its error aside. Of a call with very many refused rows the error is given
+    /// back, for the call as a whole: strangers must not be answered with far more than they sent.
+    pub fn push(&mut self, row: Result<Row>) -> Result<()> {
+        let place = match row {
+            Ok(row) => self.place(row),
+            Err(error) if self.refused == MOST_REFUSED => return Err(error),
+            Err(error) => {
+                self.refused += 1;
+                Place::Refused(error)
+            }
+        };
+        self.places.push(place);
+        Ok(())
+    }
+
+    fn place(&mut self, row: Row) -> Place {
+        let part = *self.known.entry(Signature::of(&row)).or_insert(self.groups.len());
+        if part == self.groups.len() {
+            self.groups.push(Vec::new());
+        }
+        self.groups[part].push(row);
+        Place::Sent { part, row: self.groups[part].len() - 1 }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// One part of the rows of each signature, in their order.
+    pub fn finish(self) -> Result<(Rows, Vec<Part>)> {
+        let parts: Result<Vec<Part>> = self.groups.into_iter().map(joined).collect();
+        Ok((Rows { places: self.places }, parts?))
+    }
+}
 
 /// Where each row of a call went, for protocols in which rows fail one by one.
 #[derive(Debug, Default)]
@@ -18,28 +66,6 @@ enum Place {
 }
 
 impl Rows {
-    /// Makes one part of the rows of each signature, in their order, and keeps the refused ones aside.
-    pub fn gather(rows: Vec<Result<Row>>) -> Result<(Rows, Vec<Part>)> {
-        let mut known: HashMap<Signature, usize> = HashMap::new();
-        let mut groups: Vec<Vec<Row>> = Vec::new();
-        let mut places = Vec::with_capacity(rows.len());
-        for row in rows {
-            places.push(match row {
-                Err(error) => Place::Refused(error),
-                Ok(row) => {
-                    let part = *known.entry(Signature::of(&row)).or_insert(groups.len());
-                    if part == groups.len() {
-                        groups.push(Vec::new());
-                    }
-                    groups[part].push(row);
-                    Place::Sent { part, row: groups[part].len() - 1 }
-                }
-            });
-        }
-        let parts: Result<Vec<Part>> = groups.into_iter().map(joined).collect();
-        Ok((Rows { places }, parts?))
-    }
-
     /// What became of each row, in the order of the request: its `width` outputs, or why there are none.
     pub fn outcomes(self, answer: &Answer, width: usize) -> Vec<Result<Row>> {
         let one = |place| match place {
@@ -47,6 +73,16 @@ impl Rows {
             Place::Sent { part, row } => outcome(answer, part, row, width),
         };
         self.places.into_iter().map(one).collect()
+    }
+}
+
+/// The row shape in which a port takes one value of text or bytes by itself, or how many it wants instead.
+pub(crate) fn shape_of_one(port: &Port) -> Result<Shape, usize> {
+    let dims = port.dims.as_deref().unwrap_or_default();
+    let shape = Shape::new(dims.iter().map(|dim| dim.fixed().unwrap_or(1)));
+    match shape.elements().unwrap_or(usize::MAX) {
+        1 => Ok(shape),
+        wanted => Err(wanted),
     }
 }
 
@@ -72,16 +108,30 @@ fn outcome(answer: &Answer, part: usize, row: usize, width: usize) -> Result<Row
 mod tests {
     use super::*;
     use bytes::Bytes;
-    use salver_core::{DType, Shape};
+    use salver_core::DType;
 
     fn row(values: &'static [u8]) -> Row {
         vec![Tensor::fixed(DType::U8, Shape::batched(1, &[values.len()]), Bytes::from_static(values)).unwrap()]
     }
 
+    fn gathered(rows: Vec<Result<Row>>) -> (Rows, Vec<Part>) {
+        let mut gather = Gather::default();
+        rows.into_iter().for_each(|row| gather.push(row).unwrap());
+        gather.finish().unwrap()
+    }
+
+    #[test]
+    fn very_many_refused_rows_fail_the_call() {
+        let mut gather = Gather::default();
+        (0..MOST_REFUSED).for_each(|_| gather.push(Err(Error::Draining)).unwrap());
+        gather.push(Ok(row(b"a"))).unwrap();
+        assert_eq!(gather.push(Err(Error::Cancelled)), Err(Error::Cancelled));
+    }
+
     #[test]
     fn rows_find_their_way_back_through_parts_of_their_signature() {
         let rows = vec![Ok(row(b"a")), Ok(row(b"bb")), Err(Error::Cancelled), Ok(row(b"c"))];
-        let (rows, parts) = Rows::gather(rows).unwrap();
+        let (rows, parts) = gathered(rows);
         assert_eq!(parts.iter().map(Part::rows).collect::<Vec<_>>(), [2, 1]);
         assert_eq!(parts[0].columns()[0].bytes(), b"ac");
         let echo = |(part, rows): (usize, Part)| {
@@ -95,7 +145,6 @@ mod tests {
 
     #[test]
     fn answers_that_do_not_fit_are_internal_errors() {
-        let gathered = || Rows::gather(vec![Ok(row(b"a"))]).unwrap().0;
         let item = |rows, outcome| Item { part: 0, first: 0, rows, last: true, outcome };
         let cases = [
             vec![],
@@ -105,7 +154,7 @@ mod tests {
             vec![Item { part: 1, ..item(1, Ok(row(b"a"))) }],
         ];
         for items in cases {
-            let outcomes = gathered().outcomes(&Answer { items }, 1);
+            let outcomes = gathered(vec![Ok(row(b"a"))]).0.outcomes(&Answer { items }, 1);
             assert!(matches!(outcomes[..], [Err(Error::Internal { .. })]), "{outcomes:?}");
         }
     }
