@@ -6,7 +6,7 @@ The forms must stay those of the crate `salver-core`; a test loads one into the 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 Dim = int | str
 
@@ -36,7 +36,8 @@ class Contract:
         return f"({', '.join(map(str, self.inputs))}) -> ({', '.join(map(str, self.outputs))})"
 
 
-class Input(NamedTuple):
+@dataclass(frozen=True)
+class Input:
     """A value of a plan that is the method's input with this index."""
 
     index: int
@@ -45,7 +46,8 @@ class Input(NamedTuple):
         return {"input": self.index}
 
 
-class StepOutput(NamedTuple):
+@dataclass(frozen=True)
+class StepOutput:
     """A value of a plan that is an output of an earlier step."""
 
     step: int

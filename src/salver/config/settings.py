@@ -69,9 +69,7 @@ class Config:
 
 
 SETTINGS: tuple[Setting, ...] = tuple(
-    Setting(
-        each.name, each.metadata["default"], each.metadata["read"], each.metadata["shown"], each.metadata["help"]
-    )
+    Setting(each.name, each.metadata["default"], each.metadata["read"], each.metadata["shown"], each.metadata["help"])
     for each in fields(Config)
 )
 

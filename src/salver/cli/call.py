@@ -1,0 +1,78 @@
+"""`salver call`: inputs from the command line or files, outputs as JSON."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from salver.client.api import Client, TensorMetadata
+from salver.client.arrays import Array, numpy_type
+from salver.client.errors import InvalidCall, SalverError
+
+
+def run(options: argparse.Namespace) -> int:
+    try:
+        given = dict(_split(text) for text in options.inputs)
+        with Client(options.address, ca=options.ca, certificate=options.certificate, key=options.key) as client:
+            known = client.metadata(options.servable, version=options.servable_version, timeout=options.timeout)
+            declared = {each.name: each for each in known.inputs}
+            inputs = {name: read_value(name, text, declared.get(name)) for name, text in given.items()}
+            outputs = client.infer(options.servable, inputs, version=options.servable_version, timeout=options.timeout)
+    except SalverError as error:
+        print(f"salver: {error}", file=sys.stderr)
+        return 1
+    for name, array in outputs.items():
+        print(f"{name}: {json.dumps(_plain(array.tolist()))}")
+    return 0
+
+
+def read_value(name: str, text: str, declared: TensorMetadata | None) -> Array:
+    """The array that a VALUE says, of the declared type where it is JSON. Raises InvalidCall."""
+    if not text.startswith("@"):
+        return _from_json(name, text, declared)
+    path = Path(text[1:])
+    try:
+        if path.suffix == ".npy":
+            array: Array = np.load(path, allow_pickle=False)
+            return array
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise InvalidCall(f"input '{name}': {path} cannot be read: {error}") from None
+    if path.suffix == ".json":
+        return _from_json(name, content.decode(errors="replace"), declared)
+    return _shaped(np.array(content, dtype=object), declared)
+
+
+def _from_json(name: str, text: str, declared: TensorMetadata | None) -> Array:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        if declared is None or declared.datatype != "BYTES":
+            raise InvalidCall(f"input '{name}': '{text}' is no JSON; quote it for the shell, or use @file") from None
+        value = text
+    try:
+        array = np.array(value, dtype=None if declared is None else numpy_type(declared.datatype))
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InvalidCall(f"input '{name}': {error}") from None
+    return _shaped(array, declared)
+
+
+def _shaped(array: Array, declared: TensorMetadata | None) -> Array:
+    """A single value goes where one element is expected, whatever the number of dimensions."""
+    return array.reshape([1] * len(declared.shape)) if array.ndim == 0 and declared is not None else array
+
+
+def _split(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise InvalidCall(f"'{text}' is no input: expected NAME=VALUE, such as x='[[1, 2], [3, 4]]' or x=@file.npy")
+    return name, value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return value.decode(errors="backslashreplace") if isinstance(value, bytes) else value

@@ -1,0 +1,55 @@
+"""`salver status`: what a running server serves, as a table."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from salver.client.endpoint import endpoint
+from salver.client.errors import SalverError
+from salver.client.http import get_json
+
+_HEADINGS = ("servable", "version", "state", "runtime", "method", "batched")
+
+
+def run(options: argparse.Namespace) -> int:
+    """0 if everything that should be served is ready, else 1."""
+    try:
+        server = endpoint(options.address, options.ca, options.certificate, options.key)
+        servables = get_json(server, "/servables", options.timeout)["servables"]
+    except SalverError as error:
+        print(f"salver: {error}", file=sys.stderr)
+        return 1
+    print(table([_HEADINGS, *(row for servable in servables for row in _rows(servable))]))
+    versions = [version for servable in servables for version in servable["versions"]]
+    for servable in servables:
+        for version in servable["versions"]:
+            if "reason" in version:
+                print(f"{servable['name']} version {version['version']}: {version['reason']}")
+    return 0 if versions and all(version["state"] == "ready" for version in versions) else 1
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _rows(servable: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    for version in servable["versions"]:
+        start = (servable["name"], str(version["version"]), version["state"], version.get("runtime", ""))
+        for method in version.get("methods", ()):
+            yield (*start, _signature(method), "yes" if method["batched"] else "no")
+        if not version.get("methods"):
+            yield (*start, "", "")
+
+
+def _signature(method: dict[str, Any]) -> str:
+    inputs, outputs = (", ".join(map(_port, method[side])) for side in ("inputs", "outputs"))
+    return f"{method['name']}({inputs}) -> ({outputs})"
+
+
+def _port(port: dict[str, Any]) -> str:
+    shape = ", ".join(map(str, port["shape"] or ()))
+    return f"{port['name']}: {port['dtype'] or 'any'}" + (f"[{shape}]" if shape else "")

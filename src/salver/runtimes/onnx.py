@@ -1,0 +1,137 @@
+"""ONNX models: loaded by the native executor into the shared library that the onnxruntime wheel ships."""
+
+import importlib.util
+import json
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from salver import _native
+from salver.authoring.spec import Policy, Port, Servable, StageSpec, one_stage
+from salver.problems import Unusable
+from salver.repository.scan import VersionFolder
+from salver.repository.settings import FILE
+from salver.runtimes.base import Loaded
+from salver.runtimes.batching import leading_problem, unbatched_reason, without_leading
+from salver.runtimes.samples import guesses, two_rows
+
+NAME = "onnx"
+SUFFIXES = frozenset({".onnx"})
+
+_METHOD = "predict"
+_SMALL = 10 * 1000**2
+# Older libraries end the process when they are asked for the interface that the native part uses.
+_OLDEST = (1, 23)
+_INSTALL = "pip install --upgrade 'onnxruntime>=1.23'"
+
+
+class OnnxLoaded(Loaded):
+    """A version whose only stage is one model."""
+
+    def __init__(self, folder: VersionFolder, model: _native.OnnxModel) -> None:
+        self._folder = folder
+        self._model = model
+        self.instances = folder.settings.instances or default_instances(folder.artefact.parent)
+        self.servable = describe(folder, model)
+
+    def try_once(self) -> None:
+        if self._folder.settings.batching is None:
+            try_model(self._folder.artefact, self._model)
+
+    def start(self, version: _native.Version) -> None:
+        batched = self.servable.stages[0].unbatched is None
+        try:
+            version.add_onnx_lanes(0, self._model, batched, self.instances)
+        except (OSError, ValueError) as error:
+            raise _unusable_model(self._folder.artefact, error) from None
+
+
+def load(folder: VersionFolder) -> OnnxLoaded:
+    """Load the folder's model. Raises Unusable."""
+    library = find_library()
+    # Otherwise the library opens a database in its user's cache, and a thread that reports from it.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    options = json.dumps(asdict(folder.settings.onnx))
+    try:
+        model = _native.OnnxModel(str(library), str(folder.artefact), options)
+    except ImportError as error:
+        raise Unusable(library, f"cannot be used: {error}", _INSTALL) from None
+    except (OSError, ValueError) as error:
+        raise _unusable_model(folder.artefact, error) from None
+    return OnnxLoaded(folder, model)
+
+
+def find_library() -> Path:
+    """The runtime's shared library, found without importing its package. Raises Unusable."""
+    package = importlib.util.find_spec("onnxruntime")
+    folders = [Path(each) / "capi" for each in (package.submodule_search_locations if package else None) or ()]
+    found = [file for folder in folders for file in sorted(folder.glob("libonnxruntime.so.*"))]
+    if not found:
+        raise Unusable("onnxruntime", "is not installed, so ONNX models cannot be run", _INSTALL)
+    version = re.search(r"\.so\.(\d+)\.(\d+)", found[-1].name)
+    if version is None or (int(version[1]), int(version[2])) < _OLDEST:
+        raise Unusable(found[-1], "is too old: version 1.23 or newer is needed", _INSTALL)
+    return found[-1]
+
+
+def describe(folder: VersionFolder, model: _native.OnnxModel) -> Servable:
+    """The servable that this model is: one method, one stage. Raises Unusable."""
+    inputs, outputs = ports(model.inputs), ports(model.outputs)
+    if not inputs or not outputs:
+        raise Unusable(folder.artefact, "has no inputs or no outputs", "export a model that has both")
+    reason = _batching(folder, model, inputs, outputs)
+    if reason is None:
+        inputs, outputs = without_leading(inputs), without_leading(outputs)
+    policy = Policy(folder.settings.max_batch_size, folder.settings.max_wait_ms)
+    stage = StageSpec(folder.artefact.name, inputs, outputs, reason, policy)
+    return Servable(folder.servable, folder.version, NAME, (one_stage(_METHOD, stage),), (stage,))
+
+
+def ports(native: Sequence[tuple[str, str, list[int | str]]]) -> tuple[Port, ...]:
+    return tuple(Port(name, dtype, tuple(dims)) for name, dtype, dims in native)
+
+
+def default_instances(directory: Path) -> int:
+    """A small model gets one instance per core; a large one, with its weights beside it, one."""
+    size = sum(file.stat().st_size for file in directory.iterdir() if file.is_file())
+    return len(os.sched_getaffinity(0)) if size < _SMALL else 1
+
+
+def try_model(path: Path, model: _native.OnnxModel) -> None:
+    """Run the model on made-up input of any shape it takes. Raises Unusable if it takes none."""
+    inputs = ports(model.inputs)
+    refusal = ""
+    for guess in guesses(inputs):
+        row, _ = two_rows(inputs, guess)
+        try:
+            model.run(row)
+        except ValueError as error:
+            refusal = refusal or str(error)
+            continue
+        return
+    remedy = f"call it with real input; if that works, set batching to true or false in {FILE}, which skips the trial"
+    raise Unusable(path, f"refused every trial input: {refusal}", remedy)
+
+
+def _batching(
+    folder: VersionFolder, model: _native.OnnxModel, inputs: tuple[Port, ...], outputs: tuple[Port, ...]
+) -> str | None:
+    wish = folder.settings.batching
+    if wish is None:
+        return unbatched_reason(model.run, inputs, outputs)
+    if not wish:
+        return f"{FILE} says batching = false"
+    problem = leading_problem(inputs, outputs)
+    if problem is not None:
+        where = folder.artefact.parent.parent / FILE
+        remedy = "export the model with a free leading dimension, or take the setting out"
+        raise Unusable(where, f"says batching = true, but {problem}", remedy)
+    return None
+
+
+def _unusable_model(path: Path, error: OSError | ValueError) -> Unusable:
+    if isinstance(error, OSError):
+        return Unusable(path, f"cannot be read: {error.strerror or error}", "let the server's user read it")
+    return Unusable(path, f"is no usable ONNX model: {error}", "export it again, and copy it completely")

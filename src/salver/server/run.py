@@ -1,0 +1,91 @@
+"""One server from its start to its end."""
+
+import time
+from pathlib import Path
+
+from salver import _native
+from salver.config.addresses import Address, Security
+from salver.config.settings import Config, native_settings
+from salver.problems import Unusable
+from salver.repository.scan import Repository, scan
+from salver.runtimes.table import SUFFIXES
+from salver.server.load import Catalog, load_all, loading, problems
+from salver.server.report import Report, described
+from salver.server.signals import StopSignal
+
+_POLL_S = 0.01
+
+
+def serve(config: Config, directory: Path) -> int:
+    """Serve the directory until a signal comes; gives the exit status. Raises Unusable before anything is served.
+
+    Addresses are bound first, so that a wrong one is told at once; until the models are loaded, calls get
+    UNAVAILABLE and health says NOT_SERVING.
+    """
+    began = time.perf_counter()
+    stop, report = StopSignal(), Report(config.log_level)
+    repository = scan(directory, SUFFIXES)
+    server = _native.Server(native_settings(config))
+    try:
+        server.publish([], loading(repository.versions))
+        bound = [_listen(server, config, address) for address in config.listen]
+        catalog = load_all(repository, lambda: not stop.asked)
+        _announce(report, repository, catalog)
+        if not catalog.versions:
+            return 0 if stop.asked else _nothing_to_serve(report, directory)
+        server.publish(catalog.versions, catalog.unavailable())
+        for address in bound:
+            report.say(f"listening on {address}")
+        report.say(f"ready after {time.perf_counter() - began:.2f} s")
+        stop.wait()
+        return _drain(server, catalog, config.drain_timeout_s, report)
+    finally:
+        server.stop()
+
+
+def _listen(server: _native.Server, config: Config, address: Address) -> Address:
+    try:
+        target = server.listen(address.target, _tls(config, address.security))
+    except OSError as error:
+        remedy = "choose another --listen address; port 0 picks a free one"
+        raise Unusable(address, f"cannot be listened on: {error.strerror or error}", remedy) from None
+    except ValueError as error:
+        remedy = "mend --listen, --tls-certificate, --tls-key or --tls-client-ca"
+        raise Unusable(address, f"cannot be listened on: {error}", remedy) from None
+    return Address(target, address.security)
+
+
+def _tls(config: Config, security: Security) -> tuple[str, str, str | None] | None:
+    if security is Security.PLAIN:
+        return None
+    authority = str(config.tls_client_ca) if security is Security.MUTUAL_TLS else None
+    return str(config.tls_certificate), str(config.tls_key), authority
+
+
+def _announce(report: Report, repository: Repository, catalog: Catalog) -> None:
+    report.say(f"salver {_native.version()}")
+    if catalog.loaded:
+        report.say(described(catalog.loaded))
+    for problem in problems(repository, catalog):
+        report.problem(problem)
+
+
+def _nothing_to_serve(report: Report, directory: Path) -> int:
+    report.say(f"nothing in {directory} can be served; `salver check {directory}` says why")
+    return 1
+
+
+def _drain(server: _native.Server, catalog: Catalog, timeout: float, report: Report) -> int:
+    """Let accepted calls be answered; 1 if some were not when time was up."""
+    server.drain()
+    deadline = time.monotonic() + timeout
+    report.say(f"stopping: {server.calls_in_flight()} calls in flight")
+    while (left := server.calls_in_flight()) and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+    for version in catalog.versions:
+        version.close()
+    if left:
+        report.say(f"stopped with {left} calls unanswered after {timeout:g} s (--drain-timeout-s)")
+        return 1
+    report.say("stopped")
+    return 0

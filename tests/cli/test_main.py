@@ -1,0 +1,50 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from salver.cli.main import main, make_parser
+from salver.config.settings import SETTINGS
+
+
+def test_every_setting_is_a_flag_of_serve_and_in_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        make_parser().parse_args(["serve", "--help"])
+    shown = capsys.readouterr().out
+    assert all(setting.flag in shown and setting.variable in shown for setting in SETTINGS)
+
+
+def test_listen_may_be_repeated() -> None:
+    options = make_parser().parse_args(["serve", "models", "--listen", "a:1", "--listen", "unix:b"])
+    assert options.listen == ["a:1", "unix:b"]
+
+
+def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert "serve" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["serve", "gone"], "there is no such folder"),
+        (["serve", "gone", "--max-calls", "few"], "a whole number from 1"),
+        (["serve", "gone", "--listen", "tls:localhost:0"], "give both --tls-certificate and --tls-key"),
+        (["check", "gone"], "there is no such folder"),
+    ],
+)
+def test_what_was_asked_wrongly_is_told_with_a_remedy_and_status_2(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    complaint = capsys.readouterr().err
+    assert told in complaint
+    assert "remedy: " in complaint
+
+
+def test_the_module_is_the_command() -> None:
+    command = [sys.executable, "-m", "salver", "--version"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=50)
+    assert ran.stdout.startswith("salver ")

@@ -1,0 +1,46 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import grpc
+import pytest
+from support.paths import ROOT
+
+from salver.client import api, errors, messages
+
+
+@pytest.mark.parametrize("code", list(grpc.StatusCode))
+def test_every_status_becomes_one_error_of_the_family(code: grpc.StatusCode) -> None:
+    error = errors.from_status(code.name, "what happened")
+    assert isinstance(error, errors.SalverError)
+    assert (error.code, str(error)) == (code.name, "what happened")
+    assert type(error).__name__ in (errors.__doc__ or "")
+
+
+def test_no_server_is_unavailable_and_named() -> None:
+    with api.Client("127.0.0.1:1") as client, pytest.raises(errors.Unavailable, match=r"127\.0\.0\.1:1"):
+        client.is_ready(timeout=5)
+
+
+def test_waiting_for_a_server_ends_with_its_time() -> None:
+    with api.Client("127.0.0.1:1") as client, pytest.raises(errors.Unavailable, match=r"within 0\.1 s"):
+        client.wait_until_ready(timeout=0.1)
+
+
+def test_it_lives_beside_other_clients_of_the_same_protocol() -> None:
+    """Their message names are the same, and a default pool takes each name once."""
+    for order in ("import salver.client.api, tritonclient.grpc", "import tritonclient.grpc, salver.client.api"):
+        subprocess.run([sys.executable, "-c", order], check=True, timeout=50)
+
+
+def test_it_is_light() -> None:
+    """Neither the server nor the native part comes along."""
+    heavy = "[name for name in sys.modules if name.startswith('salver.') and not name.startswith('salver.client')]"
+    script = f"import sys, salver.client.api; assert not {heavy}, {heavy}"
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=50)
+
+
+def test_the_compiled_messages_are_those_of_the_proto_files(tmp_path: Path) -> None:
+    made = tmp_path / "messages.binpb"
+    subprocess.run([sys.executable, ROOT / "scripts" / "make_messages.py", made], check=True, timeout=50)
+    assert made.read_bytes() == (Path(messages.__file__).parent / "messages.binpb").read_bytes()

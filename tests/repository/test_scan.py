@@ -1,0 +1,96 @@
+from pathlib import Path
+
+import pytest
+
+from salver.problems import Unusable
+from salver.repository.scan import Repository, scan
+
+ONNX = frozenset({".onnx"})
+
+
+def lay(directory: Path, *files: str) -> Path:
+    for file in files:
+        path = directory / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return directory
+
+
+def found(repository: Repository) -> list[tuple[str, int, str]]:
+    return [(each.servable, each.version, each.artefact.name) for each in repository.versions]
+
+
+def test_every_servable_is_served_in_its_highest_version(tmp_path: Path) -> None:
+    lay(tmp_path, "add/1/model.onnx", "add/2/any_name.onnx", "add/10/a.onnx", "digits/007/model.onnx")
+    repository = scan(tmp_path, ONNX)
+    assert found(repository) == [("add", 10, "a.onnx"), ("digits", 7, "model.onnx")]
+    assert not repository.refused
+    assert not repository.problems
+
+
+def test_the_settings_choose_other_versions(tmp_path: Path) -> None:
+    lay(tmp_path, "add/1/model.onnx", "add/2/model.onnx", "add/3/model.onnx")
+    (tmp_path / "add" / "salver.toml").write_text("versions = [1, 3, 9]")
+    repository = scan(tmp_path, ONNX)
+    assert found(repository) == [("add", 1, "model.onnx"), ("add", 3, "model.onnx")]
+    assert [(each.version, each.problem.what) for each in repository.refused] == [
+        (9, "version 9 is to be served, but there is no such folder")
+    ]
+
+
+def test_what_is_no_servable_is_passed_over(tmp_path: Path) -> None:
+    lay(tmp_path, "add/1/model.onnx", "add/1/model.onnx.data", ".git/1/x.onnx", "add/.cache/x", "README.md")
+    assert found(scan(tmp_path, ONNX)) == [("add", 1, "model.onnx")]
+
+
+@pytest.mark.parametrize(
+    ("files", "where", "what", "remedy"),
+    [
+        (["a/1/x.onnx", "a/1/y.onnx"], "a/1", "several model files: x.onnx and y.onnx", "keep exactly one"),
+        (["a/1/weights.bin"], "a/1", "holds no model file", "exactly one file that ends in .onnx"),
+        (["a/first/x.onnx"], "a/first", "'first' is no version number", "1, 2, 3"),
+        (["a/0/x.onnx"], "a/0", "'0' is no version number", "1, 2, 3"),
+        (["a/1/x.onnx", "a/01/x.onnx"], "a/1", "is version 1, and so is", "keep one"),
+        (["a/x.onnx"], "a/x.onnx", "belongs into a version folder", "a/1/x.onnx"),
+        (["a/notes.txt"], "a", "has no version folder", "a/1/model.onnx"),
+    ],
+)
+def test_what_is_wrong_with_a_servable_is_data(
+    tmp_path: Path, files: list[str], where: str, what: str, remedy: str
+) -> None:
+    lay(tmp_path, "good/1/model.onnx", *files)
+    repository = scan(tmp_path, ONNX)
+    assert ("good", 1, "model.onnx") in found(repository)
+    [refused] = repository.refused
+    assert refused.servable == "a"
+    assert refused.problem.where == str(tmp_path / where)
+    assert what in refused.problem.what
+    assert remedy in refused.problem.remedy
+
+
+def test_a_mistake_in_the_settings_refuses_the_whole_servable(tmp_path: Path) -> None:
+    lay(tmp_path, "a/1/x.onnx")
+    (tmp_path / "a" / "salver.toml").write_text("batch = 3")
+    repository = scan(tmp_path, ONNX)
+    assert found(repository) == []
+    assert "no setting 'batch'" in repository.refused[0].problem.what
+
+
+def test_a_model_beside_the_servables_is_told_where_it_belongs(tmp_path: Path) -> None:
+    lay(tmp_path, "resnet.onnx")
+    [problem] = scan(tmp_path, ONNX).problems
+    assert str(tmp_path / "resnet" / "1" / "resnet.onnx") in problem.remedy
+
+
+def test_the_folder_of_one_servable_is_told_to_go_one_up(tmp_path: Path) -> None:
+    lay(tmp_path, "add/1/model.onnx")
+    with pytest.raises(Unusable) as refused:
+        scan(tmp_path / "add", ONNX)
+    assert "folder of one servable" in refused.value.problem.what
+    assert refused.value.problem.remedy.endswith(str(tmp_path))
+
+
+def test_a_missing_or_empty_folder_is_told_the_layout(tmp_path: Path) -> None:
+    for directory in (tmp_path, tmp_path / "gone", lay(tmp_path, "file") / "file"):
+        with pytest.raises(Unusable, match=r"add/1/model\.onnx"):
+            scan(directory, ONNX)
