@@ -1,6 +1,7 @@
 //! A servable whose stages are known functions of each row, so that every answer can be checked.
 
 #![allow(dead_code)] // each test file uses its own part of this
+#![allow(clippy::unwrap_used)] // a test that cannot go on fails
 
 use salver_core::*;
 
