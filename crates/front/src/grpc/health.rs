@@ -75,7 +75,7 @@ async fn tell(shared: Arc<Shared>, service: String, sender: UnboundedSender<Byte
         let now = status(&shared, &service);
         if told != Some(now) {
             told = Some(now);
-            let message: Vec<Bytes> = frame_message(render(now), None).into_iter().collect();
+            let message: Vec<Bytes> = frame_message(render(now)).into_iter().collect();
             if sender.send(message.concat().into()).is_err() {
                 return;
             }

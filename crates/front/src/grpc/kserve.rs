@@ -41,18 +41,18 @@ pub async fn serve(
         Ok(received) => answer(shared, received.message.clone()),
         Err(error) => Err(error),
     };
-    respond(headers, answered.unwrap_or_else(|error| refusal(&error)))
+    respond(headers, answered.unwrap_or_else(|error| refusal(&error))).await
 }
 
 async fn infer(shared: &Shared, headers: &HeaderMap, body: Incoming, began: Instant) -> Response<ReplyBody> {
     let received = match receive(shared, headers, body, began).await {
         Ok(received) => received,
-        Err(error) => return refuse(shared, headers, Protocol::KserveGrpc, &error, refusal),
+        Err(error) => return refuse(shared, Protocol::KserveGrpc, &error, refusal),
     };
     let facts = received.facts(Protocol::KserveGrpc, began);
     match Infer::parse(received.message.clone()) {
-        Ok(exchange) => respond(headers, call(shared, exchange, facts).await),
-        Err(error) => refuse(shared, headers, Protocol::KserveGrpc, &error, refusal),
+        Ok(exchange) => respond(headers, call(shared, exchange, facts).await).await,
+        Err(error) => refuse(shared, Protocol::KserveGrpc, &error, refusal),
     }
 }
 

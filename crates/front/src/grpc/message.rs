@@ -45,7 +45,7 @@ where
     match (prefix.compressed, encoding) {
         (false, _) => Ok(message),
         (true, Some(encoding)) => {
-            let plain = encoding.decompress(&message, limit)?;
+            let plain = encoding.decompress(message, limit).await?;
             pieces.permit.grow(plain.len() as u64)?;
             Ok(plain)
         }
@@ -99,24 +99,30 @@ where
     }
 }
 
-/// A reply's message with its prefix, compressed if that was asked for and is worthwhile.
+/// A reply's message with its prefix, as it is.
 ///
 /// Small chunks are merged with the prefix, so that a small reply is one piece.
-pub fn frame_message(body: Chunks, encoding: Option<Encoding>) -> Chunks {
-    let packed = encoding.filter(|_| worthwhile(&body)).and_then(|encoding| encoding.compress(&body).ok());
-    let (flag, body) = match packed {
-        Some(packed) => (1, packed),
-        None => (0, body),
-    };
+pub fn frame_message(body: Chunks) -> Chunks {
+    prefixed(0, body)
+}
+
+/// A reply's message with its prefix, compressed if that is worthwhile.
+pub async fn frame_compressed(body: Chunks, encoding: Encoding) -> Result<Chunks, Error> {
+    if !worthwhile(&body) {
+        return Ok(prefixed(0, body));
+    }
+    let (used, body) = encoding.compress(body).await?;
+    Ok(prefixed(u8::from(used.is_some()), body))
+}
+
+fn prefixed(flag: u8, body: Chunks) -> Chunks {
     let length: usize = body.iter().map(Bytes::len).sum();
     let mut chunks = body.into_iter().peekable();
-    let merged = chunks.peek().map_or(0, |chunk| if chunk.len() <= MERGED { chunk.len() } else { 0 });
-    let mut head = BytesMut::with_capacity(PREFIX + merged);
+    let merged = chunks.next_if(|chunk| chunk.len() <= MERGED).unwrap_or_default();
+    let mut head = BytesMut::with_capacity(PREFIX + merged.len());
     head.put_u8(flag);
     head.put_u32(length as u32);
-    if let Some(first) = chunks.next_if(|chunk| chunk.len() <= MERGED) {
-        head.extend_from_slice(&first);
-    }
+    head.extend_from_slice(&merged);
     std::iter::once(head.freeze()).chain(chunks).collect()
 }
 
@@ -204,17 +210,19 @@ mod tests {
 
     #[test]
     fn replies_carry_their_prefix() {
-        let small = frame_message(Chunks::from_iter([Bytes::from_static(b"abc")]), Some(Encoding::Gzip));
+        let small = frame_message(Chunks::from_iter([Bytes::from_static(b"abc")]));
         assert_eq!(small.as_slice(), [Bytes::from_static(b"\0\0\0\0\x03abc")]);
-        let large = frame_message(Chunks::from_iter([Bytes::from(vec![0; 8000])]), None);
+        let large = frame_message(Chunks::from_iter([Bytes::from(vec![0; 8000])]));
         assert_eq!((large.len(), &large[0][..]), (2, &b"\0\0\0\x1f\x40"[..]));
-        let empty = frame_message(Chunks::new(), None);
+        let empty = frame_message(Chunks::new());
         assert_eq!(empty.as_slice(), [Bytes::from_static(b"\0\0\0\0\0")]);
     }
 
     #[test]
     fn large_replies_are_compressed_when_asked() {
-        let packed = frame_message(Chunks::from_iter([Bytes::from(vec![0; 8000])]), Some(Encoding::Deflate));
+        let body = |size| Chunks::from_iter([Bytes::from(vec![0; size])]);
+        assert_eq!(block(frame_compressed(body(10), Encoding::Deflate)).unwrap()[0][0], 0);
+        let packed = block(frame_compressed(body(8000), Encoding::Deflate)).unwrap();
         assert_eq!(packed[0][0], 1);
         let body = Bytes::from(packed.concat());
         let plain = block(read_from(Full::new(body), Some(Encoding::Deflate), 10_000)).unwrap();

@@ -9,7 +9,7 @@ use salver_engine::Permit;
 use salver_wire::{mindspore, Body, GrpcReply};
 use tokio::time::timeout_at;
 
-use super::message::{frame_message, read_message, request_encoding};
+use super::message::{frame_compressed, frame_message, read_message, request_encoding};
 use super::{health, kserve, parse_timeout, write_status};
 use crate::call::{call, Facts};
 use crate::http::body::ReplyBody;
@@ -41,7 +41,7 @@ pub async fn serve(shared: Arc<Shared>, request: Request<Incoming>, began: Insta
             kserve::serve(&shared, method, &parts.headers, body, began).await
         }
         Some(("mindspore.serving.proto.MSService", "Predict")) => predict(&shared, &parts.headers, body, began).await,
-        Some(("grpc.health.v1.Health", method)) => check_health(shared, method, &parts.headers, body).await,
+        Some(("grpc.health.v1.Health", method)) => check_health(shared, method, body).await,
         _ => unimplemented(path),
     }
 }
@@ -88,41 +88,35 @@ impl Received {
 async fn predict(shared: &Shared, headers: &HeaderMap, body: Incoming, began: Instant) -> Response<ReplyBody> {
     let received = match receive(shared, headers, body, began).await {
         Ok(received) => received,
-        Err(error) => return refuse(shared, headers, Protocol::MindsporeGrpc, &error, mindspore::refuse),
+        Err(error) => return refuse(shared, Protocol::MindsporeGrpc, &error, mindspore::refuse),
     };
     let facts = received.facts(Protocol::MindsporeGrpc, began);
     match mindspore::Predict::parse(received.message) {
-        Ok(exchange) => respond(headers, call(shared, exchange, facts).await),
-        Err(error) => refuse(shared, headers, Protocol::MindsporeGrpc, &error, mindspore::refuse),
+        Ok(exchange) => respond(headers, call(shared, exchange, facts).await).await,
+        Err(error) => refuse(shared, Protocol::MindsporeGrpc, &error, mindspore::refuse),
     }
 }
 
-pub(super) fn refuse(
-    shared: &Shared,
-    headers: &HeaderMap,
-    protocol: Protocol,
-    error: &Error,
-    refuse: Refuse,
-) -> Response<ReplyBody> {
+pub(super) fn refuse(shared: &Shared, protocol: Protocol, error: &Error, refuse: Refuse) -> Response<ReplyBody> {
     shared.metrics.calls.refused(protocol, error.code());
-    respond(headers, refuse(error))
+    plain(refuse(error))
 }
 
-async fn check_health(shared: Arc<Shared>, method: &str, headers: &HeaderMap, body: Incoming) -> Response<ReplyBody> {
+async fn check_health(shared: Arc<Shared>, method: &str, body: Incoming) -> Response<ReplyBody> {
     let mut permit = match shared.aside.admit() {
         Ok(permit) => permit,
-        Err(error) => return respond(headers, canonical(&error)),
+        Err(error) => return plain(canonical(&error)),
     };
     let pieces = Pieces { body, permit: &mut permit, stall: shared.settings.header_timeout() };
     let message = match read_message(pieces, None, LARGEST_HEALTH_REQUEST).await {
         Ok(message) => message,
-        Err(error) => return respond(headers, canonical(&error)),
+        Err(error) => return plain(canonical(&error)),
     };
     match method {
-        "Check" => respond(headers, health::check(&shared, message).map_or_else(|e| canonical(&e), GrpcReply::ok)),
+        "Check" => plain(health::check(&shared, message).map_or_else(|error| canonical(&error), GrpcReply::ok)),
         "Watch" => match health::watch(shared, message) {
             Ok(statuses) => watch_response(statuses),
-            Err(error) => respond(headers, canonical(&error)),
+            Err(error) => plain(canonical(&error)),
         },
         _ => unimplemented(&format!("/grpc.health.v1.Health/{method}")),
     }
@@ -145,19 +139,31 @@ pub(super) fn unimplemented(path: &str) -> Response<ReplyBody> {
 }
 
 /// A reply, in the encoding of the request where the caller takes that.
-pub(super) fn respond(request: &HeaderMap, reply: GrpcReply) -> Response<ReplyBody> {
-    if reply.code != 0 {
-        return status_only(reply.code, &reply.message);
+pub(super) async fn respond(request: &HeaderMap, reply: GrpcReply) -> Response<ReplyBody> {
+    let encoding = reply_encoding(request).filter(|_| reply.code == 0);
+    let Some(encoding) = encoding else { return plain(reply) };
+    match frame_compressed(reply.body, encoding).await {
+        Ok(framed) => {
+            let mut response = message_response(framed);
+            response.headers_mut().insert(ENCODING, HeaderValue::from_static(encoding.name()));
+            response
+        }
+        Err(error) => status_only(error.code() as u32, &error.to_string()),
     }
-    let encoding = reply_encoding(request);
-    let mut trailers = HeaderMap::with_capacity(2);
+}
+
+/// A reply as it is.
+fn plain(reply: GrpcReply) -> Response<ReplyBody> {
+    match reply.code {
+        0 => message_response(frame_message(reply.body)),
+        code => status_only(code, &reply.message),
+    }
+}
+
+fn message_response(framed: Body) -> Response<ReplyBody> {
+    let mut trailers = HeaderMap::with_capacity(1);
     write_status(&mut trailers, 0, "");
-    let body = ReplyBody::chunks(frame_message(reply.body, encoding)).with_trailers(trailers);
-    let mut response = grpc_response(body);
-    if let Some(encoding) = encoding {
-        response.headers_mut().insert(ENCODING, HeaderValue::from_static(encoding.name()));
-    }
-    response
+    grpc_response(ReplyBody::chunks(framed).with_trailers(trailers))
 }
 
 fn reply_encoding(request: &HeaderMap) -> Option<Encoding> {

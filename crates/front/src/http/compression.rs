@@ -52,7 +52,21 @@ impl Encoding {
     }
 
     /// The bytes that were compressed; at most `limit`, however small their compressed form is.
-    pub fn decompress(self, compressed: &[u8], limit: u64) -> Result<Bytes, Error> {
+    pub async fn decompress(self, compressed: Bytes, limit: u64) -> Result<Bytes, Error> {
+        aside(compressed.len(), move || self.decompress_now(&compressed, limit)).await?
+    }
+
+    /// The compressed form of a reply, or the reply itself should compression fail.
+    pub async fn compress(self, body: Body) -> Result<(Option<Encoding>, Body), Error> {
+        let size = body.iter().map(Bytes::len).sum();
+        aside(size, move || match self.compress_now(&body) {
+            Ok(packed) => (Some(self), packed),
+            Err(_) => (None, body),
+        })
+        .await
+    }
+
+    fn decompress_now(self, compressed: &[u8], limit: u64) -> Result<Bytes, Error> {
         let mut plain = BytesMut::with_capacity(compressed.len().saturating_mul(2).min(1 << 20)).writer();
         let read = match self {
             Encoding::Gzip => std::io::copy(&mut GzDecoder::new(compressed).take(limit + 1), &mut plain),
@@ -65,7 +79,7 @@ impl Encoding {
         }
     }
 
-    pub fn compress(self, body: &Body) -> std::io::Result<Body> {
+    fn compress_now(self, body: &Body) -> std::io::Result<Body> {
         let mut packed = BytesMut::new().writer();
         match self {
             Encoding::Gzip => write_all(body, GzEncoder::new(&mut packed, Compression::fast()))?.finish()?,
@@ -73,6 +87,18 @@ impl Encoding {
         };
         Ok(Body::from_iter([packed.into_inner().freeze()]))
     }
+}
+
+/// Work on this many bytes would keep the other calls of a network thread waiting.
+const LENGTHY: usize = 64 * 1024;
+
+/// Does the work here if it is short, else on a thread kept for such things.
+async fn aside<T: Send + 'static>(bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    if bytes < LENGTHY {
+        return Ok(work());
+    }
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Error::internal(format!("compression was cut short: {error}")))
 }
 
 /// What a request larger than the limit is refused with.
@@ -103,22 +129,25 @@ mod tests {
     #[test]
     fn what_is_compressed_comes_back() {
         for encoding in Encoding::ALL {
-            let packed = encoding.compress(&body("a model on the tray")).unwrap();
-            assert_eq!(encoding.decompress(&packed[0], 100).unwrap(), "a model on the tray");
+            let packed = encoding.compress_now(&body("a model on the tray")).unwrap();
+            assert_eq!(encoding.decompress_now(&packed[0], 100).unwrap(), "a model on the tray");
         }
     }
 
     #[test]
     fn a_small_body_that_unpacks_to_more_than_the_limit_is_refused() {
-        let packed = Encoding::Gzip.compress(&Body::from_iter([Bytes::from(vec![0; 100_000])])).unwrap();
-        assert!(matches!(Encoding::Gzip.decompress(&packed[0], 99_999), Err(Error::TooLarge { limit: 99_999, .. })));
-        assert!(Encoding::Gzip.decompress(&packed[0], 100_000).is_ok());
+        let packed = Encoding::Gzip.compress_now(&Body::from_iter([Bytes::from(vec![0; 100_000])])).unwrap();
+        assert!(matches!(
+            Encoding::Gzip.decompress_now(&packed[0], 99_999),
+            Err(Error::TooLarge { limit: 99_999, .. })
+        ));
+        assert!(Encoding::Gzip.decompress_now(&packed[0], 100_000).is_ok());
     }
 
     #[test]
     fn bytes_that_are_not_compressed_are_malformed() {
         for encoding in Encoding::ALL {
-            assert!(matches!(encoding.decompress(b"plain", 100), Err(Error::Malformed { .. })));
+            assert!(matches!(encoding.decompress_now(b"plain", 100), Err(Error::Malformed { .. })));
         }
     }
 

@@ -1,9 +1,12 @@
 //! Reading request bodies, piece by piece and within limits.
 
+use std::future::{poll_fn, Future};
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http_body::Body;
+use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use salver_core::{aligned, Error};
 use salver_engine::Permit;
@@ -26,16 +29,25 @@ where
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
 {
+    /// The next frame, or `None` at the end. A timer is set only if it has not arrived yet.
+    async fn frame(&mut self) -> Result<Option<Result<Frame<Bytes>, B::Error>>, Error> {
+        let mut frame = self.body.frame();
+        let now = poll_fn(|context| Poll::Ready(Pin::new(&mut frame).poll(context))).await;
+        if let Poll::Ready(frame) = now {
+            return Ok(frame);
+        }
+        let stalled =
+            |_| Error::malformed("request body", "it stopped arriving; --header-timeout-s bounds its pauses too");
+        timeout(self.stall, frame).await.map_err(stalled)
+    }
+
     /// The next piece of data, or `None` at the end of the request.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
             if self.body.is_end_stream() {
                 return Ok(None);
             }
-            let frame = timeout(self.stall, self.body.frame()).await;
-            let stalled =
-                || Error::malformed("request body", "it stopped arriving; the header time-out also bounds its pauses");
-            match frame.map_err(|_| stalled())? {
+            match self.frame().await? {
                 None => return Ok(None),
                 Some(Err(error)) => return Err(Error::malformed("request body", error)),
                 Some(Ok(frame)) => match frame.into_data() {
@@ -75,7 +87,7 @@ where
         first = gather(&mut pieces, first, whole, limit).await?;
     }
     let Some(encoding) = encoding else { return Ok(first) };
-    let plain = encoding.decompress(&first, limit)?;
+    let plain = encoding.decompress(first, limit).await?;
     permit.grow(plain.len() as u64)?;
     Ok(plain)
 }

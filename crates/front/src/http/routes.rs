@@ -30,7 +30,7 @@ pub async fn serve(shared: Arc<Shared>, request: Request<Incoming>, began: Insta
         "metrics" => get(&head, || metrics(&shared)),
         path => answer(&shared, path, &head, body, began).await,
     };
-    respond(reply, encoding)
+    respond(reply, encoding).await
 }
 
 async fn answer(shared: &Shared, path: &str, head: &Parts, body: Incoming, began: Instant) -> HttpReply {
@@ -147,22 +147,28 @@ fn segments(path: &str) -> Result<Vec<String>, Error> {
     path.split('/').map(decode).collect()
 }
 
-fn respond(reply: HttpReply, encoding: Option<Encoding>) -> Response<ReplyBody> {
-    let packed = encoding.filter(|_| compressible(&reply));
-    let packed = packed.and_then(|encoding| Some((encoding, encoding.compress(&reply.body).ok()?)));
-    let (encoding, body) = match packed {
-        Some((encoding, body)) => (Some(encoding), body),
+async fn respond(reply: HttpReply, encoding: Option<Encoding>) -> Response<ReplyBody> {
+    let (encoding, body) = match encoding.filter(|_| compressible(&reply)) {
         None => (None, reply.body),
+        Some(encoding) => match encoding.compress(reply.body).await {
+            Ok(compressed) => compressed,
+            Err(error) => return response(json::refuse(&error)),
+        },
     };
-    let mut response = Response::new(ReplyBody::chunks(body));
+    let mut response = response(HttpReply { body, ..reply });
+    if let Some(encoding) = encoding {
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
+    }
+    response
+}
+
+fn response(reply: HttpReply) -> Response<ReplyBody> {
+    let mut response = Response::new(ReplyBody::chunks(reply.body));
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in reply.headers {
         if let Ok(value) = HeaderValue::try_from(value) {
             response.headers_mut().insert(name, value);
         }
-    }
-    if let Some(encoding) = encoding {
-        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
     }
     response
 }
