@@ -2,7 +2,7 @@
 
 use prost::Message;
 use salver_core::{DType, Dim, Error, Resource};
-use salver_wire::mindspore::Predict;
+use salver_wire::mindspore::{refuse, Predict};
 use salver_wire::Exchange;
 
 use crate::messages::*;
@@ -101,6 +101,12 @@ fn errors_have_the_codes_and_texts_of_the_original() {
     for (error, code, text) in cases {
         assert_eq!(refused(0, error), [(code, text.to_string())]);
     }
+}
+
+#[test]
+fn requests_that_were_not_read_are_refused_alike() {
+    let reply = read(&refuse(&Error::Draining));
+    assert_eq!(reply.errors(), [(4, "Servable stopped".to_string())]);
 }
 
 #[test]
