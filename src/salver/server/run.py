@@ -52,7 +52,14 @@ def _listen(server: _native.Server, config: Config, address: Address) -> Address
     except ValueError as error:
         remedy = "mend --listen, --tls-certificate, --tls-key or --tls-client-ca"
         raise Unusable(address, f"cannot be listened on: {error}", remedy) from None
-    return Address(target, address.security)
+    return Address(_with_port(address.target, target), address.security)
+
+
+def _with_port(asked: str, bound: str) -> str:
+    """The host as it was asked for, which a certificate may name, with the port that was given."""
+    if asked.startswith("unix:"):
+        return bound
+    return f"{asked.rpartition(':')[0]}:{bound.rpartition(':')[2]}"
 
 
 def _tls(config: Config, security: Security) -> tuple[str, str, str | None] | None:

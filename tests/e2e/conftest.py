@@ -1,0 +1,54 @@
+"""One real server for most tests; those that end or overload a server start their own."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.models import write_all
+from support.paths import ROOT
+
+from salver.client.api import Client
+from salver.testing.server import Server, running
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_all(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`ca`, `server`, `client` by the commands of the examples, and the same again of another authority in `other`."""
+    directory = tmp_path_factory.mktemp("certificates")
+    for each in (directory, directory / "other"):
+        script = ["sh", str(ROOT / "examples" / "certificates.sh"), str(each)]
+        subprocess.run(script, check=True, capture_output=True, timeout=50)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def tls_options(certificates: Path) -> tuple[str, ...]:
+    files = {"certificate": "server.crt", "key": "server.key", "client-ca": "ca.crt"}
+    return tuple(text for flag, name in files.items() for text in (f"--tls-{flag}", str(certificates / name)))
+
+
+@pytest.fixture(scope="session")
+def server(models: Path, tls_options: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Listens on TCP, a Unix socket, TLS and mutual TLS, in this order."""
+    socket = tmp_path_factory.mktemp("socket") / "s"
+    listen = ("127.0.0.1:0", f"unix:{socket}", "tls:localhost:0", "mtls:localhost:0")
+    options = [text for address in listen for text in ("--listen", address)]
+    with running(models, *options, *tls_options) as server:
+        yield server
+
+
+@pytest.fixture
+def address(server: Server) -> str:
+    return server.address
+
+
+@pytest.fixture
+def client(address: str) -> Iterator[Client]:
+    with Client(address) as client:
+        yield client

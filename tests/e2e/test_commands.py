@@ -1,0 +1,77 @@
+"""`salver status` and `salver call` against a real server."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from salver.testing.server import Server
+
+
+def salver(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "salver", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+
+
+def test_status_lists_what_is_served_over_every_kind_of_connection(server: Server, certificates: Path) -> None:
+    tcp, unix, tls, mutual = server.addresses
+    authority = ("--ca", str(certificates / "ca.crt"))
+    own = ("--certificate", str(certificates / "client.crt"), "--key", str(certificates / "client.key"))
+    for arguments in ((tcp,), (unix,), (tls, *authority), (mutual, *authority, *own)):
+        ran = salver("status", *arguments)
+        assert (ran.returncode, ran.stderr) == (0, "")
+        heading, *rows = ran.stdout.splitlines()
+        assert heading.split() == ["servable", "version", "state", "runtime", "method", "batched"]
+        assert [row.split()[:4] for row in rows if row.startswith("scaled")] == [
+            ["scaled", "2", "ready", "onnx"],
+            ["scaled", "1", "ready", "onnx"],
+        ]
+
+
+def test_status_of_nobody_is_told_without_a_traceback() -> None:
+    ran = salver("status", "127.0.0.1:1")
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("salver: 127.0.0.1:1 does not answer: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "printed"),
+    [
+        (("add", "x1=[[1,2],[3,4]]", "x2=[[1,1],[1,1]]"), "y: [[2.0, 3.0], [4.0, 5.0]]"),
+        (("scaled.predict", "x=[[1,2],[3,4]]"), "y: [[2.0, 4.0], [6.0, 8.0]]"),
+        (("scaled", "x=[[1,2]]", "--servable-version", "1"), "y: [[1.0, 2.0]]"),
+        (("slow", "steps=2"), "done: [2]"),
+        (("text", 'x=["hello"]'), 'y: ["hello"]'),
+        (("text", "x=hello"), 'y: ["hello"]'),
+        (("text", "x=@{folder}/words.txt"), 'y: ["from a file"]'),
+        (("scaled", "x=@{folder}/array.npy"), "y: [[6.0, 8.0]]"),
+        (("scaled", "x=@{folder}/rows.json"), "y: [[2.0, 2.0]]"),
+    ],
+)
+def test_call_prints_the_outputs(address: str, tmp_path: Path, arguments: tuple[str, ...], printed: str) -> None:
+    (tmp_path / "words.txt").write_text("from a file")
+    (tmp_path / "rows.json").write_text(json.dumps([[1, 1]]))
+    np.save(tmp_path / "array.npy", np.array([[3, 4]], np.float32))
+    ran = salver("call", address, *(text.format(folder=tmp_path) for text in arguments))
+    assert (ran.returncode, ran.stdout.strip(), ran.stderr) == (0, printed, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("nowhere", "x=1"), "Request for unknown model: 'nowhere' is not found"),
+        (("add", "x1"), "'x1' is no input: expected NAME=VALUE"),
+        (("add", "x1=[[1,2"), "is no JSON"),
+        (("add", "x1=[[1,2],[3]]", "x2=1"), "input 'x1'"),
+        (("add", "x1=@gone.npy", "x2=1"), "gone.npy cannot be read"),
+        (("add", "x1=[[1,1],[1,1]]"), "missing required input(s) ['x2']"),
+    ],
+)
+def test_call_tells_what_is_wrong_without_a_traceback(address: str, arguments: tuple[str, ...], told: str) -> None:
+    ran = salver("call", address, *arguments)
+    assert ran.returncode == 1
+    assert told in ran.stderr
+    assert "Traceback" not in ran.stderr
