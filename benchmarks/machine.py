@@ -39,6 +39,7 @@ def describe() -> dict[str, str]:
         "system": f"{_field('/etc/os-release', 'PRETTY_NAME', '=').strip(chr(34))}, Linux {platform.release()}",
         "python": platform.python_version(),
         "load generator": _h2load_version(),
+        "load average before the run": f"{os.getloadavg()[0]:.1f}",
     }
 
 

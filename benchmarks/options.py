@@ -36,7 +36,10 @@ class Options:
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
-    given = _parser().parse_args(arguments)
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if given.salver is not None and not interpreter_of(given.salver).exists():
+        parser.error(f"--salver {given.salver}: no Python beside it; name the command inside a virtual environment")
     partial = given.quick or given.only != tuple(WORKLOADS) or given.peers is not None
     servers = tuple(SERVERS) if given.peers is None else ("salver", *given.peers)
     return Options(
@@ -87,6 +90,11 @@ def _positive(text: str) -> int:
     return number
 
 
+def interpreter_of(salver: Path) -> Path:
+    """The interpreter that the salver command runs under: the one beside it."""
+    return salver.resolve().parent / "python"
+
+
 def _find_salver(given: Path | None) -> Path | None:
     """The command to measure; None when there is none, which the page then says."""
     if given is not None:
@@ -95,4 +103,4 @@ def _find_salver(given: Path | None) -> Path | None:
     if beside.exists():
         return beside
     found = shutil.which("salver")
-    return Path(found) if found else None
+    return Path(found) if found and interpreter_of(Path(found)).exists() else None

@@ -13,6 +13,7 @@ from typing import Final
 
 from benchmarks.bench import Bench, Serving
 from benchmarks.load import Target, read_target
+from benchmarks.options import interpreter_of
 from benchmarks.process import OPEN_SECONDS, ServerFailed
 from benchmarks.progress import say
 from benchmarks.servers import SERVERS
@@ -109,6 +110,5 @@ def _packages(bench: Bench) -> list[str]:
 
 
 def salver_python(bench: Bench) -> Path:
-    """The interpreter that the salver command runs under: the one beside it."""
     assert bench.options.salver is not None, "only asked when there is a salver"
-    return bench.options.salver.resolve().parent / "python"
+    return interpreter_of(bench.options.salver)
