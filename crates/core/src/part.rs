@@ -8,7 +8,7 @@ pub struct Signature(SmallVec<[(DType, Shape); 2]>);
 
 impl Signature {
     pub fn of<'a>(columns: impl IntoIterator<Item = &'a Tensor>) -> Signature {
-        let one = |column: &Tensor| (column.dtype(), Shape::new(column.shape().row().iter().copied()));
+        let one = |column: &Tensor| (column.dtype(), Shape::from(column.shape().row()));
         Signature(columns.into_iter().map(one).collect())
     }
 }

@@ -1,8 +1,21 @@
 use smallvec::SmallVec;
 
 /// The lengths of a tensor's axes, outermost first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct Shape(SmallVec<[usize; 5]>);
+
+impl Clone for Shape {
+    /// One copy of memory: the derived way goes length by length, and every tensor that is shared pays for it.
+    fn clone(&self) -> Self {
+        Shape(SmallVec::from_slice(&self.0))
+    }
+}
+
+impl From<&[usize]> for Shape {
+    fn from(dims: &[usize]) -> Self {
+        Shape(SmallVec::from_slice(dims))
+    }
+}
 
 impl Shape {
     pub fn new(dims: impl IntoIterator<Item = usize>) -> Self {
@@ -11,7 +24,10 @@ impl Shape {
 
     /// The shape of `rows` rows, each of `row` shape.
     pub fn batched(rows: usize, row: &[usize]) -> Self {
-        Shape::new(std::iter::once(rows).chain(row.iter().copied()))
+        let mut dims = SmallVec::with_capacity(row.len() + 1);
+        dims.push(rows);
+        dims.extend_from_slice(row);
+        Shape(dims)
     }
 
     pub fn dims(&self) -> &[usize] {
