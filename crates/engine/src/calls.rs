@@ -62,6 +62,12 @@ impl<C> Outbox<C> {
         self.commands.push(Command::Deliver { caller: call.caller, ticket, items, done: true });
     }
 
+    /// Makes room for what a batch of so many fragments brings.
+    pub(crate) fn expect(&mut self, fragments: usize) {
+        self.commands.reserve(fragments);
+        self.spent.reserve(fragments);
+    }
+
     /// Answers a call that was not accepted.
     pub(crate) fn answer(&mut self, call: NewCall<C>, items: Vec<Item>) {
         self.streams |= call.streaming;

@@ -164,14 +164,18 @@ impl<C: Clone> Engine<C> {
         pieces: impl IntoIterator<Item = Piece>,
         out: &mut Outbox<C>,
     ) {
+        out.expect(fragments.len());
         let mut fragments = fragments.into_iter();
         let mut current = fragments.next();
         for Piece { rows, outcome } in pieces {
             let outcome = outcome.and_then(|columns| self.stages[stage].check(rows, columns));
             let mut at = 0;
             while let Some(mut fragment) = current.take_if(|_| at < rows) {
-                let head = fragment.cut(rows - at);
-                current = if fragment.rows > 0 { Some(fragment) } else { fragments.next() };
+                let (head, rest) = match fragment.rows <= rows - at {
+                    true => (fragment, fragments.next()),
+                    false => (fragment.cut(rows - at), Some(fragment)),
+                };
+                current = rest;
                 let slice = |columns: &Vec<Tensor>| columns.iter().map(|column| column.slice(at, head.rows)).collect();
                 let own = outcome.as_ref().map(slice).map_err(Error::clone);
                 at += head.rows;

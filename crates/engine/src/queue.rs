@@ -110,12 +110,14 @@ pub(crate) struct Queue {
     full: usize,
     /// Rows of calls that were given up, of which some may wait here.
     stale: usize,
+    /// The room of a family that came to its end, for the next one.
+    spare: VecDeque<Fragment>,
 }
 
 impl Queue {
     pub fn new(rule: Rule) -> Queue {
-        let (by_age, places, urgent) = Default::default();
-        Queue { rule, by_age, places, urgent, rows: 0, pushed: 0, full: 0, stale: 0 }
+        let (by_age, places, urgent, spare) = Default::default();
+        Queue { rule, by_age, places, urgent, spare, rows: 0, pushed: 0, full: 0, stale: 0 }
     }
 
     pub fn rows(&self) -> usize {
@@ -129,8 +131,9 @@ impl Queue {
         self.pushed += 1;
         self.rows += fragment.rows;
         let Some(family) = self.places.get(&signature).and_then(|place| self.by_age.get_mut(place)) else {
-            let rows = fragment.rows;
-            return self.restore(Family { signature, fragments: VecDeque::from([fragment]), rows });
+            let (rows, mut fragments) = (fragment.rows, std::mem::take(&mut self.spare));
+            fragments.push_back(fragment);
+            return self.restore(Family { signature, fragments, rows });
         };
         let was_full = family.rows >= self.rule.max;
         family.rows += fragment.rows;
@@ -200,7 +203,10 @@ impl Queue {
     }
 
     fn restore(&mut self, family: Family) {
-        let Some(head) = family.fragments.front() else { return };
+        let Some(head) = family.fragments.front() else {
+            self.spare = family.fragments;
+            return;
+        };
         self.full += usize::from(family.rows >= self.rule.max);
         self.places.insert(family.signature.clone(), head.order);
         self.by_age.insert(head.order, family);
