@@ -4,6 +4,9 @@ Documents cross this edge as JSON text, whose forms `salver.config` and `salver.
 """
 
 from collections.abc import Sequence
+from typing import Self, final
+
+__all__ = ["OnnxModel", "Server", "Version", "version"]
 
 # (element type by its numpy name, shape, data): little-endian bytes in C order, or one value per element for
 # "str" and "bytes".
@@ -12,6 +15,7 @@ _Tensor = tuple[str, list[int], bytes | list[bytes]]
 # (name, element type, dims): a dim is a length, or a symbol that may be empty.
 _Port = tuple[str, str, list[int | str]]
 
+@final
 class OnnxModel:
     """A model file in ONNX form, loaded into one session.
 
@@ -22,7 +26,7 @@ class OnnxModel:
     a file that cannot be read.
     """
 
-    def __init__(self, library: str, path: str, options: str) -> None: ...
+    def __new__(cls, library: str, path: str, options: str) -> Self: ...
     @property
     def inputs(self) -> list[_Port]: ...
     @property
@@ -30,13 +34,14 @@ class OnnxModel:
     def run(self, inputs: Sequence[_Tensor]) -> list[_Tensor]:
         """Run the model once on whole tensors. Raises ValueError with the runtime's text if it refuses."""
 
+@final
 class Version:
     """One version of a servable: its engine, ready for lanes and for being published.
 
     `servable` is JSON: see `salver.authoring.spec`. Raises ValueError if it does not hold together.
     """
 
-    def __init__(self, servable: str) -> None: ...
+    def __new__(cls, servable: str) -> Self: ...
     @property
     def name(self) -> str: ...
     @property
@@ -56,13 +61,14 @@ class Version:
 
     def drained(self) -> bool: ...
 
+@final
 class Server:
     """Listeners and what they route to.
 
     `settings` is JSON: see `salver.config.native_settings`.
     """
 
-    def __init__(self, settings: str) -> None: ...
+    def __new__(cls, settings: str) -> Self: ...
     def listen(self, address: str, tls: tuple[str, str, str | None] | None) -> str:
         """Bind `host:port` or `unix:path` and serve on it; gives the address with its real port.
 
