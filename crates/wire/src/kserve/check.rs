@@ -1,8 +1,12 @@
+use bytes::Bytes;
 use salver_core::{Contract, DType, Data, Error, Part, Port, Shape, Tensor};
 use smallvec::SmallVec;
 
 use super::datatype;
 use super::input::{bad_request, Header, MAX_RANK};
+
+/// The most rows without any element, which take no bytes of the message that could bound them.
+const MAX_EMPTY_ROWS: usize = 4096;
 
 /// The outputs a reply holds, as indices into the contract's, in their order in the reply.
 pub(super) type Selection = SmallVec<[usize; 2]>;
@@ -78,10 +82,12 @@ impl Check<'_> {
         let dtype = self.dtype(index, port, header)?;
         let shape = self.shape(port, header)?;
         let countable = shape.elements().filter(|count| count.checked_mul(dtype.size().unwrap_or(1)).is_some());
-        let elements = countable.ok_or_else(|| {
-            let (input, model) = (&port.name, self.model);
-            let shape = &header.shape;
-            bad_request(format!("the shape {shape:?} of input '{input}' for model '{model}' has too many elements"))
+        let rows = shape.dims().first().copied().unwrap_or(1);
+        let weighty = countable.filter(|&elements| elements > 0 || rows <= MAX_EMPTY_ROWS);
+        let elements = weighty.ok_or_else(|| {
+            let (input, model, shape) = (&port.name, self.model, &header.shape);
+            let what = if countable.is_some() { "empty rows" } else { "elements" };
+            bad_request(format!("the shape {shape:?} of input '{input}' for model '{model}' has too many {what}"))
         })?;
         Ok(Layout { dtype, shape, elements })
     }
@@ -175,9 +181,10 @@ impl Check<'_> {
         ))
     }
 
-    fn text(&self, dtype: DType, input: &str, values: &[bytes::Bytes]) -> Result<(), Error> {
-        let wrong = |value: &bytes::Bytes| std::str::from_utf8(value).is_err();
-        match values.iter().position(wrong).filter(|_| dtype == DType::Str) {
+    /// Text must be UTF-8; bytes may be anything.
+    fn text(&self, dtype: DType, input: &str, values: &[Bytes]) -> Result<(), Error> {
+        let wrong = |value: &Bytes| dtype == DType::Str && std::str::from_utf8(value).is_err();
+        match values.iter().position(wrong) {
             None => Ok(()),
             Some(index) => {
                 let detail = format!("element {index} is not UTF-8 text");

@@ -6,7 +6,7 @@ use half::{bf16, f16};
 use salver_core::{aligned, DType, Data, Shape, Tensor};
 use smallvec::SmallVec;
 
-use super::scan::Scan;
+use super::scan::{Number, Scan};
 
 /// The deepest nesting of arrays that is read.
 pub const MAX_DEPTH: usize = 100;
@@ -122,24 +122,23 @@ impl Elements {
             DType::I16 => bytes.put_i16_le(whole(scan, dtype)?),
             DType::I32 => bytes.put_i32_le(whole(scan, dtype)?),
             DType::I64 => bytes.put_i64_le(whole(scan, dtype)?),
-            DType::F16 => bytes.put_u16_le(float(scan, dtype, f16::from_f64, f16::is_finite)?.to_bits()),
-            DType::BF16 => bytes.put_u16_le(float(scan, dtype, bf16::from_f64, bf16::is_finite)?.to_bits()),
-            DType::F32 => bytes.put_f32_le(float(scan, dtype, |value: f32| value, f32::is_finite)?),
-            DType::F64 => bytes.put_f64_le(float(scan, dtype, |value: f64| value, f64::is_finite)?),
+            DType::F16 => bytes.put_u16_le(float(scan, dtype, half, f16::is_finite)?.to_bits()),
+            DType::BF16 => bytes.put_u16_le(float(scan, dtype, brain, bf16::is_finite)?.to_bits()),
+            DType::F32 => bytes.put_f32_le(float(scan, dtype, Number::single, f32::is_finite)?),
+            DType::F64 => bytes.put_f64_le(float(scan, dtype, Number::double, f64::is_finite)?),
             DType::Str | DType::Bytes => self.text(scan)?,
         }
         Ok(())
     }
 
     fn text(&mut self, scan: &mut Scan<'_>) -> Result<(), String> {
-        let found = scan.shown();
-        match scan.string().ok_or_else(|| format!("expected a string, but found {found}"))? {
-            (text, false) => self.push_value(text.as_bytes()),
-            (text, true) => {
-                let parsed = serde_json::from_str::<String>(&format!("\"{text}\""));
-                self.push_value(parsed.map_err(|_| format!("the string {found} has a wrong escape"))?.as_bytes());
-            }
+        let (text, escaped) = scan.string().ok_or_else(|| format!("expected a string, but found {}", scan.shown()))?;
+        if !escaped {
+            self.push_value(text.as_bytes());
+            return Ok(());
         }
+        let parsed = serde_json::from_str::<String>(&format!("\"{text}\""));
+        self.push_value(parsed.map_err(|_| format!("the string \"{text}\" has a wrong escape"))?.as_bytes());
         Ok(())
     }
 }
@@ -174,25 +173,32 @@ fn boolean(scan: &mut Scan<'_>) -> Result<u8, String> {
 }
 
 fn whole<T: FromStr>(scan: &mut Scan<'_>, dtype: DType) -> Result<T, String> {
-    let token = number(scan, "a whole number")?;
+    let token = number(scan, "a whole number")?.text;
     token.parse().map_err(|_| match token.contains(['.', 'e', 'E']) {
         true => format!("expected a whole number, but found {token}"),
         false => does_not_fit(token, dtype),
     })
 }
 
-fn float<P: FromStr, T: Copy>(
-    scan: &mut Scan<'_>,
+fn float<'a, T: Copy>(
+    scan: &mut Scan<'a>,
     dtype: DType,
-    narrow: impl Fn(P) -> T,
+    round: impl Fn(&Number<'a>) -> Option<T>,
     is_finite: impl Fn(T) -> bool,
 ) -> Result<T, String> {
     let token = number(scan, "a number")?;
-    let value = token.parse().ok().map(narrow);
-    value.filter(|value| is_finite(*value)).ok_or_else(|| does_not_fit(token, dtype))
+    round(&token).filter(|value| is_finite(*value)).ok_or_else(|| does_not_fit(token.text, dtype))
 }
 
-fn number<'a>(scan: &mut Scan<'a>, wanted: &str) -> Result<&'a str, String> {
+fn half(number: &Number<'_>) -> Option<f16> {
+    number.double().map(f16::from_f64)
+}
+
+fn brain(number: &Number<'_>) -> Option<bf16> {
+    number.double().map(bf16::from_f64)
+}
+
+fn number<'a>(scan: &mut Scan<'a>, wanted: &str) -> Result<Number<'a>, String> {
     scan.number().ok_or_else(|| format!("expected {wanted}, but found {}", scan.shown()))
 }
 
@@ -302,7 +308,7 @@ mod tests {
             (DType::F32, "\"1\"", "expected a number, but found '\"1\"'"),
             (DType::Bool, "1", "expected true or false, but found '1'"),
             (DType::Str, "[1]", "expected a string, but found '1'"),
-            (DType::Str, r#"["\x"]"#, r#"the string '"\x"' has a wrong escape"#),
+            (DType::Str, r#"["\x"]"#, r#"the string "\x" has a wrong escape"#),
             (DType::F32, "{}", "expected a number, but found '{}'"),
             (DType::F32, &deep, "arrays are nested more than 100 deep"),
         ];

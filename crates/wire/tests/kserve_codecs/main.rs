@@ -1,0 +1,12 @@
+//! KServe V2 as its clients send it: recorded requests, every refusal with its text, and tensors of all types there
+//! and back.
+
+#![allow(clippy::unwrap_used)]
+
+mod errors;
+mod grpc;
+mod grpc_refusals;
+mod http;
+mod http_refusals;
+mod metadata;
+mod support;
