@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
+use super::authority::Mended;
 use super::sniff::{sniff, Rewound, Speaks};
 use crate::report;
 use crate::service::serve;
@@ -28,15 +29,22 @@ pub enum Socket {
     Unix(StdUnixStream),
 }
 
+/// Whether a client came over a Unix socket, where its `:authority` may be a path.
+#[derive(Clone, Copy)]
+enum Peer {
+    Local,
+    Remote,
+}
+
 /// Serves one connection until either side ends it, or `stopping` turns true and its calls are answered.
 pub async fn serve_connection(shared: Arc<Shared>, socket: Socket, tls: Option<Tls>) {
     let served = match socket {
         Socket::Tcp(stream) => match adopt_tcp(stream) {
-            Ok(stream) => secure(shared, stream, tls).await,
+            Ok(stream) => secure(shared, stream, tls, Peer::Remote).await,
             Err(error) => Err(error),
         },
         Socket::Unix(stream) => match UnixStream::from_std(stream) {
-            Ok(stream) => secure(shared, stream, tls).await,
+            Ok(stream) => secure(shared, stream, tls, Peer::Local).await,
             Err(error) => Err(error),
         },
     };
@@ -50,21 +58,21 @@ fn adopt_tcp(stream: std::net::TcpStream) -> io::Result<TcpStream> {
     TcpStream::from_std(stream)
 }
 
-async fn secure<S>(shared: Arc<Shared>, stream: S, tls: Option<Tls>) -> io::Result<()>
+async fn secure<S>(shared: Arc<Shared>, stream: S, tls: Option<Tls>, peer: Peer) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let stream = BufReader::with_capacity(READ_BUFFER, stream);
-    let Some(tls) = tls else { return speak(shared, stream).await };
+    let Some(tls) = tls else { return speak(shared, stream, peer).await };
     let handshake = tls.acceptor().accept(stream);
     match timeout(shared.settings.header_timeout(), handshake).await {
-        Ok(Ok(stream)) => speak(shared, stream).await,
+        Ok(Ok(stream)) => speak(shared, stream, peer).await,
         Ok(Err(error)) => Err(io::Error::other(format!("{}", describe(&error)))),
         Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the client did not finish its TLS handshake in time")),
     }
 }
 
-async fn speak<S>(shared: Arc<Shared>, stream: S) -> io::Result<()>
+async fn speak<S>(shared: Arc<Shared>, stream: S, peer: Peer) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -74,7 +82,10 @@ where
     };
     match speaks {
         Speaks::Http1 => serve_http1(shared, stream).await,
-        Speaks::Http2 => serve_http2(shared, stream).await,
+        Speaks::Http2 => match peer {
+            Peer::Local => serve_http2(shared, Mended::new(stream)).await,
+            Peer::Remote => serve_http2(shared, stream).await,
+        },
     }
     // Whatever ends a connection here, a broken frame or a reset, its peer was told in HTTP's own way.
     Ok(())
@@ -100,7 +111,7 @@ where
     let _ = connection.await;
 }
 
-async fn serve_http2<S>(shared: Arc<Shared>, stream: Rewound<S>)
+async fn serve_http2<S>(shared: Arc<Shared>, stream: S)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
