@@ -64,7 +64,7 @@ class Config:
     drain_timeout_s: float = _setting("30", seconds, "S", "how long accepted calls may take once the server is stopped")
     network_threads: int = _setting("1", whole_number(1, 256), "N", "threads that do nothing but network work")
     log_level: str = _setting(
-        "info", one_of("error", "info", "debug"), "LEVEL", "how much is printed: error, info or debug"
+        "info", one_of("error", "info"), "LEVEL", "error prints problems only, info also what is served and where"
     )
 
 

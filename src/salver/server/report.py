@@ -19,10 +19,6 @@ class Report:
         if self.level != "error":
             print(text, flush=True)
 
-    def detail(self, text: str) -> None:
-        if self.level == "debug":
-            print(text, flush=True)
-
     def problem(self, problem: Problem) -> None:
         print(f"salver: {problem}", file=sys.stderr, flush=True)
 
