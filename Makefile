@@ -23,7 +23,7 @@ help:
 	@echo "make format  rewrite sources in the project's format"
 	@echo "make clean   remove $(VENV) and what was built here"
 
-setup: $(VENV)/.ready
+setup: $(VENV)/.native
 
 $(VENV)/.made:
 	@sh scripts/check-tools.sh $(PYTHON)
@@ -32,10 +32,14 @@ $(VENV)/.made:
 	@$(BIN)/pip install --quiet --disable-pip-version-check 'maturin>=1.9.4,<2'
 	@touch $@
 
-$(VENV)/.ready: $(VENV)/.made pyproject.toml $(NATIVE_SOURCES)
-	@sh scripts/check-tools.sh $(PYTHON)
-	@echo "== building salver (the first time takes some minutes)"
+$(VENV)/.packages: $(VENV)/.made pyproject.toml
+	@echo "== building salver and installing what it needs (the first time takes some minutes)"
 	@. $(BIN)/activate && maturin develop --release --extras test
+	@touch $@
+
+$(VENV)/.native: $(VENV)/.packages $(NATIVE_SOURCES)
+	@sh scripts/check-tools.sh $(PYTHON)
+	@. $(BIN)/activate && maturin develop --release --skip-install
 	@touch $@
 
 demo: setup

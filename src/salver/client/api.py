@@ -129,7 +129,7 @@ class Client:
         try:
             return call(request, timeout=timeout)
         except grpc.RpcError as error:
-            raise from_status(error.code().name, error.details()) from None
+            raise from_status(error.code().name, error.details() or "") from None
 
 
 def _channel(server: Endpoint) -> grpc.Channel:
