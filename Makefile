@@ -43,7 +43,7 @@ $(VENV)/.native: $(VENV)/.packages $(NATIVE_SOURCES)
 	@touch $@
 
 demo: setup
-	@$(BIN)/python examples/demo.py
+	@GRPC_VERBOSITY=NONE $(BIN)/python examples/demo.py
 
 test: setup
 	cargo test --release --workspace --exclude salver-python
