@@ -62,7 +62,7 @@ bench: setup
 	$(BIN)/python -m benchmarks
 
 wheel: setup
-	$(BIN)/maturin build --release --out dist
+	$(BIN)/maturin build --profile dist --out dist
 
 format: setup
 	$(BIN)/ruff check --fix-only --quiet .

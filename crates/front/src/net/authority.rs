@@ -121,8 +121,9 @@ struct Value {
     huffman: bool,
 }
 
-/// Steps through a header block without decoding it; gives the values of `:authority`, whose name clients take from
-/// the static table, where it is number 1.
+/// Steps through a header block without decoding it; gives the values of `:authority`, whose name is spelt out or
+/// taken from the static table, where it is number 1. In a connection's later requests both are in the dynamic
+/// table, mended.
 struct Fields<'a> {
     block: &'a [u8],
     at: usize,
@@ -144,11 +145,9 @@ impl Iterator for Fields<'_> {
             if first >= 0x80 || prefix == 5 {
                 continue;
             }
-            if index == 0 {
-                self.string()?;
-            }
+            let named = if index == 0 { self.name()? } else { index == 1 };
             let value = self.string()?;
-            if index == 1 {
+            if named {
                 return Some(value);
             }
         }
@@ -173,6 +172,14 @@ impl Fields<'_> {
             }
         }
         None
+    }
+
+    /// Whether a name that is spelt out is `:authority`.
+    fn name(&mut self) -> Option<bool> {
+        const CODED: &[u8] = b"\xb8\x3b\x53\x39\xec\x32\x7d\x7f";
+        let name = self.string()?;
+        let text = self.block.get(name.range)?;
+        Some(text == if name.huffman { CODED } else { b":authority" })
     }
 
     fn string(&mut self) -> Option<Value> {
@@ -265,6 +272,12 @@ mod tests {
         let mut plain = b"\x83\x01\x04/a%b\x04\x02/%".to_vec();
         mend_headers(0, &mut plain);
         assert_eq!(plain, b"\x83\x01\x04-a-b\x04\x02/%");
+        let mut spelt = b"\x40\x0a:authority\x04/a%b\x40\x0a:authoritx\x02/%".to_vec();
+        mend_headers(0, &mut spelt);
+        assert_eq!(spelt, b"\x40\x0a:authority\x04-a-b\x40\x0a:authoritx\x02/%");
+        let mut coded = [&bytes("4088b83b5339ec327d7f")[..], b"\x02/%"].concat();
+        mend_headers(0, &mut coded);
+        assert!(coded.ends_with(b"\x02--"));
         let mut padded = [&[3, 0, 0, 0, 0, 16][..], &bytes(SENT), &[0, 0, 0]].concat();
         mend_headers(PADDED | PRIORITY, &mut padded);
         assert_eq!(padded[6..34], bytes(WANTED));
