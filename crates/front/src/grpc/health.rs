@@ -81,6 +81,8 @@ async fn tell(shared: Arc<Shared>, service: String, sender: UnboundedSender<Byte
             }
         }
         tokio::select! {
+            // A last change is told before the end.
+            biased;
             changed = changes.changed() => if changed.is_err() { return },
             _ = stopping.wait_for(|stop| *stop) => return,
             () = sender.closed() => return,

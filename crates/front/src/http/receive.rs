@@ -66,7 +66,7 @@ where
 /// Reads a whole HTTP body, decompressed. Several pieces are gathered so that the end is aligned, and with it
 /// the tensor that a binary request most likely ends with.
 pub async fn read_body<B>(
-    body: B,
+    body: &mut B,
     encoding: Option<Encoding>,
     settings: &Settings,
     permit: &mut Permit,
@@ -90,6 +90,26 @@ where
     let plain = encoding.decompress(first, limit).await?;
     permit.grow(plain.len() as u64)?;
     Ok(plain)
+}
+
+/// Reads on for a while what nobody wants, so that a client over HTTP/1 that is still sending gets to read its
+/// refusal instead of a reset connection.
+pub async fn discard<B>(body: B, settings: Settings)
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let limit = settings.max_message_bytes;
+    let reading = async move {
+        let (mut body, mut read) = (body, 0);
+        while let Some(Ok(frame)) = body.frame().await {
+            read += frame.data_ref().map_or(0, Bytes::len) as u64;
+            if read > limit {
+                break;
+            }
+        }
+    };
+    // Whoever has not finished by then is cut off.
+    let _ = timeout(settings.header_timeout(), reading).await;
 }
 
 async fn gather<B>(pieces: &mut Pieces<'_, B>, first: Bytes, whole: usize, limit: u64) -> Result<Bytes, Error>

@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::header::CONTENT_ENCODING;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use salver_core::Error;
@@ -15,7 +15,7 @@ use salver_wire::{json, Body, HttpReply};
 
 use super::body::ReplyBody;
 use super::compression::{worthwhile, Encoding};
-use super::receive::read_body;
+use super::receive::{discard, read_body};
 use crate::call::{call, Facts};
 use crate::metrics::{Protocol, CONTENT_TYPE as METRICS_TYPE};
 use crate::shared::Shared;
@@ -85,7 +85,15 @@ impl Received {
     }
 }
 
-pub(super) async fn receive(shared: &Shared, head: &Parts, body: Incoming) -> Result<Received, Error> {
+pub(super) async fn receive(shared: &Shared, head: &Parts, mut body: Incoming) -> Result<Received, Error> {
+    let received = try_receive(shared, head, &mut body).await;
+    if received.is_err() && head.version < Version::HTTP_2 {
+        tokio::spawn(discard(body, shared.settings.clone()));
+    }
+    received
+}
+
+async fn try_receive(shared: &Shared, head: &Parts, body: &mut Incoming) -> Result<Received, Error> {
     let mut permit = shared.admission.admit()?;
     let encoding = match header(&head.headers, "content-encoding") {
         Some(name) => Encoding::named(name)?,

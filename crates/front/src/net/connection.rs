@@ -67,7 +67,7 @@ where
     let handshake = tls.acceptor().accept(stream);
     match timeout(shared.settings.header_timeout(), handshake).await {
         Ok(Ok(stream)) => speak(shared, stream, peer).await,
-        Ok(Err(error)) => Err(io::Error::other(format!("{}", describe(&error)))),
+        Ok(Err(error)) => Err(io::Error::other(describe(&error))),
         Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the client did not finish its TLS handshake in time")),
     }
 }
