@@ -101,7 +101,7 @@ where
         .header_read_timeout(shared.settings.header_timeout())
         .max_buf_size(SMALLEST_HTTP1_BUFFER.max(shared.settings.max_header_bytes as usize));
     let mut stopping = shared.stopping();
-    let service = service_fn(move |request| serve(Arc::clone(&shared), request));
+    let service = service_fn(move |request| Box::pin(serve(Arc::clone(&shared), request)));
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
@@ -126,7 +126,7 @@ where
         .keep_alive_interval(settings.keep_alive())
         .keep_alive_timeout(settings.keep_alive());
     let mut stopping = shared.stopping();
-    let service = service_fn(move |request| serve(Arc::clone(&shared), request));
+    let service = service_fn(move |request| Box::pin(serve(Arc::clone(&shared), request)));
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
