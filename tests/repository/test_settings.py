@@ -18,6 +18,7 @@ def test_without_a_file_everything_has_its_default(tmp_path: Path) -> None:
 
 def test_everything_can_be_said(tmp_path: Path) -> None:
     text = """
+        method = "add_common"
         max_batch_size = 8
         max_wait_ms = 1.5
         instances = 3
@@ -30,6 +31,7 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
         optimization = "off"
     """
     assert read(tmp_path, text) == ServableSettings(
+        method="add_common",
         max_batch_size=8,
         max_wait_ms=1.5,
         instances=3,
@@ -45,6 +47,11 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
         ("max_batchsize = 8", "no setting 'max_batchsize'", "did you mean 'max_batch_size'?"),
         ("[onnx]\nthread = 8", "no setting 'onnx.thread'", "did you mean 'onnx.threads'?"),
         ("zebra = 8", "no setting 'zebra'", "known here: batching, instances, max_batch_size"),
+        ("method = '@call'", "method is '@call'", "a name of letters, digits and _"),
+        ("method = 'add.common'", "method is 'add.common'", "a name of letters, digits and _"),
+        ("method = 'größe'", "method is 'größe'", "a name of letters, digits and _"),
+        ("method = ''", "method is ''", "such as add_common"),
+        ("method = 3", "method is 3", "such as add_common"),
         ("max_batch_size = 0", "max_batch_size is 0", "at least 1"),
         ("max_batch_size = true", "max_batch_size is True", "a whole number"),
         ("max_wait_ms = -1", "max_wait_ms is -1", "milliseconds"),

@@ -46,6 +46,11 @@ def test_a_batched_model_declares_rows(tmp_path: Path) -> None:
     assert (stage.policy.max_batch_size, stage.policy.max_wait_ms) == (8, 2.0)
 
 
+def test_the_method_has_the_name_that_the_settings_say(tmp_path: Path) -> None:
+    [method] = onnx.describe(folder(tmp_path, method="add_common"), Model(FREE, FREE)).methods  # type: ignore[arg-type]
+    assert method.name == "add_common"
+
+
 @pytest.mark.parametrize(
     ("ports", "settings", "reason"),
     [

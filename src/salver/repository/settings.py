@@ -29,6 +29,7 @@ class OnnxSettings:
 class ServableSettings:
     """The whole file. None leaves the choice to the runtime."""
 
+    method: str = _key("predict", values.identifier)
     max_batch_size: int = _key(32, values.whole_number)
     max_wait_ms: float = _key(0.0, values.milliseconds)
     instances: int | None = _key(None, values.whole_number)

@@ -1,5 +1,6 @@
 """How a value of `salver.toml` is checked. Every function raises ValueError saying what was expected."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,13 @@ def auto_or_bool(value: Any) -> bool | None:
         return None
     if type(value) is not bool:
         raise ValueError('expected true, false or "auto"')
+    return value
+
+
+def identifier(value: Any) -> str:
+    """A name that every protocol can carry; one that starts with @ is the server's own."""
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+        raise ValueError("expected a name of letters, digits and _, such as add_common")
     return value
 
 

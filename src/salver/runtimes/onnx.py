@@ -20,7 +20,6 @@ from salver.runtimes.samples import guesses, two_rows
 NAME = "onnx"
 SUFFIXES = frozenset({".onnx"})
 
-_METHOD = "predict"
 _SMALL = 10 * 1000**2
 # Older libraries end the process when they are asked for the interface that the native part uses.
 _OLDEST = (1, 23)
@@ -86,7 +85,7 @@ def describe(folder: VersionFolder, model: _native.OnnxModel) -> Servable:
         inputs, outputs = without_leading(inputs), without_leading(outputs)
     policy = Policy(folder.settings.max_batch_size, folder.settings.max_wait_ms)
     stage = StageSpec(folder.artefact.name, inputs, outputs, reason, policy)
-    return Servable(folder.servable, folder.version, NAME, (one_stage(_METHOD, stage),), (stage,))
+    return Servable(folder.servable, folder.version, NAME, (one_stage(folder.settings.method, stage),), (stage,))
 
 
 def ports(native: Sequence[tuple[str, str, list[int | str]]]) -> tuple[Port, ...]:
