@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import grpc
 import kserve_pb2
@@ -21,7 +22,7 @@ class Inference(kserve_pb2_grpc.GRPCInferenceServiceServicer):
         self._model = model
 
     async def ModelInfer(  # noqa: N802 - the method's name in the protocol
-        self, request: kserve_pb2.ModelInferRequest, context: grpc.aio.ServicerContext
+        self, request: kserve_pb2.ModelInferRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> kserve_pb2.ModelInferResponse:
         arrays = [
             np.frombuffer(raw, np.float32).reshape(described.shape)

@@ -68,7 +68,8 @@ def _grpc_sender(port: int) -> Send:
     channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=limits)
 
     def send(request: Request) -> tuple[Mapping[str, str], bytes]:
-        return {}, channel.unary_unary(request.path)(request.body, timeout=CALL_SECONDS)
+        method: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(request.path)
+        return {}, method(request.body, timeout=CALL_SECONDS)
 
     return send
 
