@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 OPTIONS = [("grpc.max_receive_message_length", 1 << 20), ("grpc.so_reuseport", 0)]
-INVALID_INPUTS = 2
 
 
 @contextmanager
@@ -64,31 +63,14 @@ class Kitchen(pb_grpc.MSServiceServicer):
 
     def Predict(self, request: pb.PredictRequest, context: grpc.ServicerContext) -> pb.PredictReply:
         spec = request.servable_spec
-        method = METHODS.get((spec.name, spec.method_name))
-        reply = pb.PredictReply(servable_spec=spec)
-        if method is None:
-            text = f"Request servable({spec.name}) method({spec.method_name}) , method is not available"
-            reply.error_msg.add(error_code=INVALID_INPUTS, error_msg=text.encode())
-        else:
-            _answer(reply, [method(instance) for instance in request.instances])
-        return reply
+        method = METHODS[spec.name, spec.method_name]
+        return pb.PredictReply(servable_spec=spec, instances=map(method, request.instances))
 
 
-def _answer(reply: pb.PredictReply, outcomes: list[pb.Instance | pb.ErrorMsg]) -> None:
-    reply.instances.extend(each if isinstance(each, pb.Instance) else pb.Instance() for each in outcomes)
-    errors = [each if isinstance(each, pb.ErrorMsg) else pb.ErrorMsg() for each in outcomes]
-    if any(error.error_code for error in errors):
-        reply.error_msg.extend(errors)
-
-
-def _add(instance: pb.Instance) -> pb.Instance | pb.ErrorMsg:
-    tensors = [instance.items["x1"], instance.items["x2"]]
-    if any(tensor.dtype != pb.MS_FLOAT32 for tensor in tensors):
-        text = b"Given model input 1 data type kMSI_Int32 not match the data type kMSI_Float32 defined in model"
-        return pb.ErrorMsg(error_code=INVALID_INPUTS, error_msg=text)
-    x1, x2 = (np.frombuffer(tensor.data, np.float32) for tensor in tensors)
-    y = pb.Tensor(shape=tensors[0].shape, dtype=pb.MS_FLOAT32, data=(x1 + x2).tobytes())
-    return pb.Instance(items={"y": y})
+def _add(instance: pb.Instance) -> pb.Instance:
+    x1, x2 = (instance.items[name] for name in ("x1", "x2"))
+    y = np.frombuffer(x1.data, np.float32) + np.frombuffer(x2.data, np.float32)
+    return pb.Instance(items={"y": pb.Tensor(shape=x1.shape, dtype=pb.MS_FLOAT32, data=y.tobytes())})
 
 
 def _classify(instance: pb.Instance) -> pb.Instance:
@@ -96,7 +78,7 @@ def _classify(instance: pb.Instance) -> pb.Instance:
     return pb.Instance(items={"label": pb.Tensor(dtype=pb.MS_STRING, bytes_val=[label])})
 
 
-METHODS: dict[tuple[str, str], Callable[[pb.Instance], pb.Instance | pb.ErrorMsg]] = {
+METHODS: dict[tuple[str, str], Callable[[pb.Instance], pb.Instance]] = {
     ("add", "add_common"): _add,
     ("resnet50", "classify_top1"): _classify,
 }
