@@ -102,22 +102,13 @@ def test_a_small_message_that_unpacks_to_a_large_one_is_refused(small: str) -> N
 def test_too_many_calls_are_refused_at_the_door(small: str) -> None:
     with Client(small) as client, ThreadPoolExecutor() as pool:
         calls = [pool.submit(client.infer, "slow", steps(100), timeout=50) for _ in range(3)]
-        until(lambda: is_full(client))
+        until(lambda: metric(small, "salver_calls_in_flight") == 3)
         with pytest.raises(Unavailable, match=r"Exceeds maximum queue size.*--max-calls"):
             client.infer("text", {"x": ["a"]}, timeout=30)
         reply = post(small, "/servables/text", {"x": "a"})
         assert (reply.status, "--max-calls" in reply.json["error"]["message"]) == (429, True)
         assert [call.result()["done"].tolist() for call in calls] == [[100]] * 3
         until(lambda: get(small, "/servables").status == 200)
-
-
-def is_full(client: Client) -> bool:
-    """Whether every place is taken."""
-    try:
-        client.infer("text", {"x": ["a"]}, timeout=30)
-    except Unavailable:
-        return True
-    return False
 
 
 def test_headers_that_are_too_large_are_refused(small: str) -> None:
