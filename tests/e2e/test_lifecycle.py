@@ -74,7 +74,7 @@ def test_a_second_signal_ends_it_at_once(models: Path, number: int) -> None:
         call = pool.submit(client.infer, "slow", steps(20_000), timeout=50)
         until(lambda: busy(server.address, "slow"))
         server.signal(number)
-        until(lambda: "stopping: 1 calls in flight" in server.output)
+        until(lambda: "stopping: 1 call in flight" in server.output)
         server.signal(number)
         assert server.wait(20) == 128 + number
         with pytest.raises(SalverError):
@@ -90,7 +90,7 @@ def test_what_takes_longer_than_the_drain_is_given_up(models: Path) -> None:
         assert server.wait(20) == 1
         with pytest.raises(SalverError):
             call.result()
-    assert "stopped with 1 calls unanswered after 0.2 s" in server.output
+    assert "stopped with 1 call unanswered after 0.2 s" in server.output
 
 
 def test_idle_connections_do_not_hold_up_the_end(models: Path) -> None:
@@ -163,8 +163,8 @@ def broken(tmp_path: Path) -> Path:
 
 def test_bad_servables_are_told_and_do_not_stop_the_good_one(broken: Path) -> None:
     with running(broken) as server:
-        for name in ("truncated", "empty", "text", "dangling"):
-            assert f"{broken}/{name}/1/model.onnx: " in server.output
+        for name in ("truncated", "empty", "text", "dangling", "misspelt"):
+            assert f"{broken}/{name}/" in server.output
             assert post(server.address, f"/servables/{name}", ROW).status == 503
         assert "did you mean 'max_batch_size'?" in server.output
         assert "Traceback" not in server.output
@@ -172,7 +172,10 @@ def test_bad_servables_are_told_and_do_not_stop_the_good_one(broken: Path) -> No
         states = {each["name"]: each["versions"][0] for each in get(server.address, "/servables").json["servables"]}
         assert states["good"]["state"] == "ready"
         assert states["truncated"]["state"] != "ready"
-        assert states["truncated"]["reason"]
+        assert states["truncated"]["reason"].startswith("model.onnx: is no usable ONNX model")
+        assert states["misspelt"]["reason"] == "salver.toml: there is no setting 'max_batchsize'"
+        assert ", but without 5 versions (see above)" in server.output
+        assert get(server.address, "/v2/health/ready").status == 400
 
 
 def test_check_tells_the_same_and_fails(broken: Path) -> None:

@@ -68,12 +68,22 @@ def test_what_is_wrong_with_a_servable_is_data(
     assert remedy in refused.problem.remedy
 
 
-def test_a_mistake_in_the_settings_refuses_the_whole_servable(tmp_path: Path) -> None:
-    lay(tmp_path, "a/1/x.onnx")
+@pytest.mark.parametrize(("files", "version"), [(["a/1/x.onnx", "a/7/x.onnx"], 7), (["a/notes.txt"], 1)])
+def test_a_mistake_in_the_settings_refuses_the_whole_servable(tmp_path: Path, files: list[str], version: int) -> None:
+    lay(tmp_path, *files)
     (tmp_path / "a" / "salver.toml").write_text("batch = 3")
     repository = scan(tmp_path, ONNX)
     assert found(repository) == []
-    assert "no setting 'batch'" in repository.refused[0].problem.what
+    refused = repository.refused[-1]
+    assert (refused.servable, refused.version) == ("a", version)
+    assert "no setting 'batch'" in refused.problem.what
+
+
+def test_what_lies_beside_the_versions_refuses_none_of_them(tmp_path: Path) -> None:
+    lay(tmp_path, "a/1/x.onnx", "a/old/x.onnx", "notes/today.txt")
+    repository = scan(tmp_path, ONNX)
+    assert found(repository) == [("a", 1, "x.onnx")]
+    assert [(each.servable, each.version) for each in repository.refused] == [("a", None), ("notes", None)]
 
 
 def test_a_model_beside_the_servables_is_told_where_it_belongs(tmp_path: Path) -> None:

@@ -51,7 +51,10 @@ def repository(monkeypatch: pytest.MonkeyPatch) -> Repository:
 def test_what_fails_is_data_and_stops_nothing_else(repository: Repository) -> None:
     catalog = load.load_all(repository, lambda: True)
     assert [(version.name, version.version) for version in catalog.versions] == [("a", 1), ("c", 1)]
-    assert catalog.unavailable() == [("two", 2, "holds two models"), ("bad", 1, "is broken")]
+    assert catalog.unavailable() == [
+        ("two", 2, "2: holds two models"),
+        ("bad", 1, "model.onnx: is broken"),
+    ]
     whats = [problem.what for problem in load.problems(repository, catalog)]
     assert whats == ["is homeless", "holds two models", "'x' is no version number", "is broken"]
 

@@ -9,6 +9,7 @@ from salver.repository.settings import FILE, ServableSettings, read_settings
 
 _LAYOUT = "<servable>/<version>/<one model file>, such as add/1/model.onnx"
 _IGNORED = ("__pycache__", "lost+found")
+_FIRST = 1
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,10 @@ class VersionFolder:
 
 @dataclass(frozen=True)
 class Refused:
-    """A servable, or one version of it, that should be served but cannot be."""
+    """What is wrong in a servable's folder, and the version that is not served for it.
+
+    That is the highest one, or 1, if it is the servable as a whole; None if it is only something that lies beside.
+    """
 
     servable: str
     version: int | None
@@ -86,15 +90,16 @@ def _artefacts(directory: Path, suffixes: frozenset[str]) -> list[Path]:
 
 def _servable(directory: Path, suffixes: frozenset[str]) -> Iterator[VersionFolder | Refused]:
     try:
-        settings = read_settings(directory / FILE)
         numbered, problems = _numbered(directory, suffixes)
-    except Unusable as error:
-        yield Refused(directory.name, None, error.problem)
-        return
     except OSError as error:
-        yield Refused(directory.name, None, _unreadable(directory, error))
+        yield Refused(directory.name, _FIRST, _unreadable(directory, error))
         return
     yield from (Refused(directory.name, None, problem) for problem in problems)
+    try:
+        settings = read_settings(directory / FILE)
+    except Unusable as error:
+        yield Refused(directory.name, max(numbered, default=_FIRST), error.problem)
+        return
     for version in settings.chosen(numbered):
         yield _version(directory.name, version, numbered[version], settings, suffixes)
     if isinstance(settings.versions, tuple):

@@ -6,7 +6,7 @@ from salver.problems import Problem, Unusable
 from salver.repository.scan import scan
 from salver.runtimes.base import Loaded
 from salver.runtimes.table import SUFFIXES, load
-from salver.server.report import Report, described
+from salver.server.report import Report, counted, described
 
 
 def check(directory: Path) -> int:
@@ -26,9 +26,5 @@ def check(directory: Path) -> int:
         report.say(described(good))
     for problem in problems:
         report.problem(problem)
-    report.say(f"{_counted(len(good), 'version')} loaded, {_counted(len(problems), 'problem')}")
+    report.say(f"{counted(len(good), 'version')} loaded, {counted(len(problems), 'problem')}")
     return 1 if problems else 0
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from salver import _native
 from salver.problems import Problem, Unusable
@@ -19,8 +20,13 @@ class Catalog:
     refused: tuple[Refused, ...]
 
     def unavailable(self) -> list[tuple[str, int, str]]:
-        """The versions that should be served but cannot be, as the native part takes them."""
-        return [(each.servable, each.version, each.problem.what) for each in self.refused if each.version is not None]
+        """What should be served but cannot be, each version with its first reason, as the native part takes it."""
+        reasons: dict[tuple[str, int], str] = {}
+        for each in self.refused:
+            if each.version is not None:
+                reason = f"{Path(each.problem.where).name}: {each.problem.what}"
+                reasons.setdefault((each.servable, each.version), reason)
+        return [(servable, version, reason) for (servable, version), reason in reasons.items()]
 
 
 def load_all(repository: Repository, go_on: Callable[[], bool]) -> Catalog:

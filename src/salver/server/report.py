@@ -23,14 +23,18 @@ class Report:
         print(f"salver: {problem}", file=sys.stderr, flush=True)
 
 
+def counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def described(loaded: Sequence[Loaded]) -> str:
     """Every version with its methods, their typed inputs and outputs, and how rows are batched."""
     return "\n".join(line for each in loaded for line in _lines(each.servable, each.instances))
 
 
 def _lines(servable: Servable, instances: int) -> list[str]:
-    plural = "" if instances == 1 else "s"
-    lines = [f"{servable.name}  version {servable.version}, {servable.runtime}, {instances} instance{plural}"]
+    head = f"{servable.name}  version {servable.version}, {servable.runtime}"
+    lines = [f"{head}, {counted(instances, 'instance')}"]
     for method in servable.methods:
         lines.append(f"    {method.name}{method.contract}")
         lines += [f"    {_batching(servable.stages[step.stage])}" for step in method.plan.steps]

@@ -10,7 +10,7 @@ from salver.problems import Unusable
 from salver.repository.scan import Repository, scan
 from salver.runtimes.table import SUFFIXES
 from salver.server.load import Catalog, load_all, loading, problems
-from salver.server.report import Report, described
+from salver.server.report import Report, counted, described
 from salver.server.signals import StopSignal
 
 _POLL_S = 0.01
@@ -36,7 +36,7 @@ def serve(config: Config, directory: Path) -> int:
         server.publish(catalog.versions, catalog.unavailable())
         for address in bound:
             report.say(f"listening on {address}")
-        report.say(f"ready after {time.perf_counter() - began:.2f} s")
+        report.say(f"ready after {time.perf_counter() - began:.2f} s{_missing(len(catalog.unavailable()))}")
         stop.wait()
         return _drain(server, catalog, config.drain_timeout_s, report)
     finally:
@@ -77,6 +77,12 @@ def _announce(report: Report, repository: Repository, catalog: Catalog) -> None:
         report.problem(problem)
 
 
+def _missing(count: int) -> str:
+    if not count:
+        return ""
+    return f", but without {counted(count, 'version')} (see above): until mended, the server's health is NOT_SERVING"
+
+
 def _nothing_to_serve(report: Report, directory: Path) -> int:
     report.say(f"nothing in {directory} can be served; `salver check {directory}` says why")
     return 1
@@ -86,13 +92,13 @@ def _drain(server: _native.Server, catalog: Catalog, timeout: float, report: Rep
     """Let accepted calls be answered; 1 if some were not when time was up."""
     server.drain()
     deadline = time.monotonic() + timeout
-    report.say(f"stopping: {server.calls_in_flight()} calls in flight")
+    report.say(f"stopping: {counted(server.calls_in_flight(), 'call')} in flight")
     while (left := server.calls_in_flight()) and time.monotonic() < deadline:
         time.sleep(_POLL_S)
     for version in catalog.versions:
         version.close()
     if left:
-        report.say(f"stopped with {left} calls unanswered after {timeout:g} s (--drain-timeout-s)")
+        report.say(f"stopped with {counted(left, 'call')} unanswered after {timeout:g} s (--drain-timeout-s)")
         return 1
     report.say("stopped")
     return 0
