@@ -5,6 +5,12 @@ use salver_core::{join_columns, Answer, Error, Item, Part, Port, Result, Shape, 
 /// One value per declared input or output, each with a leading dimension of 1.
 pub(crate) type Row = Vec<Tensor>;
 
+/// The most dimensions a tensor may have: numpy's own limit.
+pub(crate) const MAX_RANK: usize = 64;
+
+/// The most rows of a call that are sent one by one. Each takes far more memory than its bytes.
+const MOST_ROWS: usize = 100_000;
+
 /// More refused rows than this in one call are not worth telling apart.
 const MOST_REFUSED: usize = 1000;
 
@@ -21,12 +27,16 @@ impl Gather {
     /// Takes the next row, or keeps its error aside. Of a call with very many refused rows the error is given
     /// back, for the call as a whole: strangers must not be answered with far more than they sent.
     pub fn push(&mut self, row: Result<Row>) -> Result<()> {
+        if self.places.len() == MOST_ROWS {
+            let detail = format!("it has more than {MOST_ROWS} rows; send them in several calls");
+            return Err(Error::malformed("call", detail));
+        }
         let place = match row {
             Ok(row) => self.place(row),
             Err(error) if self.refused == MOST_REFUSED => return Err(error),
             Err(error) => {
                 self.refused += 1;
-                Place::Refused(error)
+                Place::Refused(Box::new(error))
             }
         };
         self.places.push(place);
@@ -61,15 +71,19 @@ pub(crate) struct Rows {
 
 #[derive(Debug)]
 enum Place {
-    Refused(Error),
-    Sent { part: usize, row: usize },
+    /// Boxed, so that a row that is fine needs no room for an error.
+    Refused(Box<Error>),
+    Sent {
+        part: usize,
+        row: usize,
+    },
 }
 
 impl Rows {
     /// What became of each row, in the order of the request: its `width` outputs, or why there are none.
     pub fn outcomes(self, answer: &Answer, width: usize) -> Vec<Result<Row>> {
         let one = |place| match place {
-            Place::Refused(error) => Err(error),
+            Place::Refused(error) => Err(*error),
             Place::Sent { part, row } => outcome(answer, part, row, width),
         };
         self.places.into_iter().map(one).collect()

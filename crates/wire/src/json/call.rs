@@ -3,7 +3,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use salver_core::{Answer, DType, Error, Method, Part, Port, Result, Servable, Tensor};
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::form::{self, Field};
@@ -105,8 +105,13 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn objects(&self, text: &str, gather: &mut Gather) -> Result<()> {
-        let objects: Vec<Object<'_>> = parsed(text)?;
-        objects.into_iter().try_for_each(|object| gather.push(self.object(object)))
+        let mut rows = Objects { reader: self, gather, refusal: None };
+        let mut document = serde_json::Deserializer::from_str(text);
+        let read = document.deserialize_seq(&mut rows).and_then(|()| document.end());
+        match rows.refusal {
+            Some(refusal) => Err(refusal),
+            None => read.map_err(malformed),
+        }
     }
 
     fn object(&self, object: Object<'_>) -> Result<Row> {
@@ -167,6 +172,32 @@ fn parsed<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
 
 fn malformed(detail: impl fmt::Display) -> Error {
     Error::malformed("body", detail)
+}
+
+/// Takes an array's rows one after the other, so that no more of them is held than their data.
+struct Objects<'r, 'a> {
+    reader: &'r Reader<'a>,
+    gather: &'r mut Gather,
+    /// Why the call as a whole is refused; reading then ends.
+    refusal: Option<Error>,
+}
+
+impl<'de> Visitor<'de> for &mut Objects<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of rows")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
+        while let Some(object) = rows.next_element()? {
+            if let Err(error) = self.gather.push(self.reader.object(object)) {
+                self.refusal = Some(error);
+                return Err(A::Error::custom("refused"));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// An object's members in their order, their values unread.

@@ -13,7 +13,7 @@
 //! **Errors** are `{"error": {"code": "INVALID_ARGUMENT", "message": "..."}}` with the HTTP status of the code. In
 //! an array rows fail one by one: each such object stands in its row's place, and the status is 200 as long as one
 //! row succeeded, else that of the first error. An array that is malformed, or that has more than a thousand
-//! wrong rows, is refused as a whole.
+//! wrong rows or a hundred thousand in all, is refused as a whole.
 
 mod address;
 mod call;

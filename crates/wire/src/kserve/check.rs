@@ -3,7 +3,7 @@ use salver_core::{Contract, DType, Data, Error, Part, Port, Shape, Tensor};
 use smallvec::SmallVec;
 
 use super::datatype;
-use super::input::{bad_request, Header, MAX_RANK};
+use super::input::{bad_request, Header};
 
 /// The most rows without any element, which take no bytes of the message that could bound them.
 const MAX_EMPTY_ROWS: usize = 4096;
@@ -119,12 +119,6 @@ impl Check<'_> {
     }
 
     fn shape(&self, port: &Port, header: &Header) -> Result<Shape, Error> {
-        if header.shape.len() > MAX_RANK {
-            let (input, rank) = (&port.name, header.shape.len());
-            return Err(bad_request(format!(
-                "input '{input}' has {rank} dimensions, but at most {MAX_RANK} are taken"
-            )));
-        }
         let given: Option<SmallVec<[usize; 5]>> = header.shape.iter().map(|&dim| usize::try_from(dim).ok()).collect();
         let shape = given.and_then(|given| self.with_rows(port, &given)).ok_or_else(|| Error::InputShape {
             servable: self.model.into(),

@@ -2,8 +2,7 @@ use bytes::Bytes;
 use salver_core::Error;
 use smallvec::SmallVec;
 
-/// The most dimensions a tensor may have: numpy's own limit.
-pub(super) const MAX_RANK: usize = 64;
+pub(super) use crate::rows::MAX_RANK;
 
 /// The most inputs, and outputs, that one request may name; it bounds the memory that a short message can ask for.
 pub(super) const MAX_TENSORS: usize = 1024;

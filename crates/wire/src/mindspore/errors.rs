@@ -123,10 +123,9 @@ fn shortened(text: String) -> String {
     if text.len() <= 2 * KEPT {
         return text;
     }
-    let starts: Vec<usize> = text.char_indices().map(|(start, _)| start).collect();
-    if starts.len() <= 2 * KEPT {
-        return text;
+    let mut starts = text.char_indices().map(|(start, _)| start);
+    match (starts.nth(KEPT), starts.nth_back(KEPT - 1)) {
+        (Some(head), Some(tail)) => format!("{}...{}", &text[..head], &text[tail..]),
+        _ => text,
     }
-    let (head, tail) = (starts[KEPT], starts[starts.len() - KEPT]);
-    format!("{}...{}", &text[..head], &text[tail..])
 }

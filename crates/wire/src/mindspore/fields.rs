@@ -75,19 +75,18 @@ impl Iterator for Fields {
     }
 }
 
-/// The varints of a packed field.
-pub(super) fn packed(mut values: Bytes) -> Result<Vec<u64>> {
-    let mut all = Vec::new();
-    while !values.is_empty() {
-        all.push(decode_varint(&mut values).map_err(|error| malformed(text(error)))?);
+/// The next varint of a packed field; `None` at its end.
+pub(super) fn packed(values: &mut Bytes) -> Result<Option<u64>> {
+    match values.is_empty() {
+        true => Ok(None),
+        false => decode_varint(values).map(Some).map_err(|error| malformed(text(error))),
     }
-    Ok(all)
 }
 
 fn text(error: prost::DecodeError) -> String {
     error.to_string()
 }
 
-fn malformed(detail: impl std::fmt::Display) -> Error {
+pub(super) fn malformed(detail: impl std::fmt::Display) -> Error {
     Error::malformed("PredictRequest", detail)
 }

@@ -2,9 +2,9 @@ use bytes::Bytes;
 use salver_core::{Answer, DType, Error, Method, Part, Port, Result, Servable, Shape, Tensor};
 
 use super::errors::Failure;
-use super::fields::{packed, Fields};
+use super::fields::{malformed, packed, Fields, Value};
 use super::{dtypes, reply};
-use crate::rows::{shape_of_one, Gather, Row, Rows};
+use crate::rows::{shape_of_one, Gather, Row, Rows, MAX_RANK};
 use crate::{Exchange, GrpcReply, Target};
 
 /// Whom a request is for, and the bytes in which it said so, which its reply repeats.
@@ -177,10 +177,22 @@ impl Sent {
 /// The dimensions of a `TensorShape` message, packed or not.
 fn dims(message: Bytes) -> Result<Vec<i64>> {
     let mut dims = Vec::new();
+    let mut push = |dim: u64| {
+        if dims.len() == MAX_RANK {
+            return Err(malformed(format!("a shape has more than {MAX_RANK} dimensions")));
+        }
+        dims.push(dim as i64);
+        Ok(())
+    };
     for field in Fields::of(message) {
         match field? {
-            (1, super::fields::Value::Varint(dim)) => dims.push(dim as i64),
-            (1, value) => dims.extend(packed(value.bytes()?)?.into_iter().map(|dim| dim as i64)),
+            (1, Value::Varint(dim)) => push(dim)?,
+            (1, value) => {
+                let mut values = value.bytes()?;
+                while let Some(dim) = packed(&mut values)? {
+                    push(dim)?;
+                }
+            }
             _ => {}
         }
     }

@@ -126,6 +126,15 @@ fn rows_fail_one_by_one() {
     assert_eq!(read(&reply), (503, format!("[{one},{one}]")));
 }
 
+#[test]
+fn a_call_of_very_many_rows_is_refused_as_a_whole() {
+    let servable = echo(vec![port("x", DType::I8, Some(&[]))]);
+    let rows = |count| format!("[{}]", vec![r#"{"x":1}"#; count].join(","));
+    assert_eq!(call(&servable, &rows(100_000)).0, 200);
+    let message = "malformed call: it has more than 100000 rows; send them in several calls";
+    assert_eq!(call(&servable, &rows(100_001)), (400, failure("INVALID_ARGUMENT", message)));
+}
+
 fn any_row(dtype: DType) -> impl Strategy<Value = Tensor> {
     let dims = prop::collection::vec(0usize..4, 0..3);
     (dims, any::<u8>(), "\\PC{0,8}").prop_map(move |(dims, seed, word)| {

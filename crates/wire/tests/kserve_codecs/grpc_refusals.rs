@@ -73,7 +73,7 @@ fn every_fault_has_its_text() {
             3,
             "the shape [9223372036854775807, 2, 2] of input 'x1' for model 'm' has too many elements",
         ),
-        (|r| r.inputs[0].shape = vec![1; 65], 3, "input 'x1' has 65 dimensions, but at most 64 are taken"),
+        (|r| r.inputs[0].shape = vec![1; 65], 3, "malformed ModelInferRequest: a shape has more than 64 dimensions"),
         (
             |r| r.raw_input_contents[0] = Bytes::from_static(b"abc"),
             3,

@@ -103,3 +103,17 @@ fn a_message_of_empty_instances_is_refused_at_the_first() {
     let text = "Cannot find input x1 in instance input , servable add, method add_common";
     assert_eq!(read(&reply).errors(), [(2, text.into())]);
 }
+
+#[test]
+fn a_shape_of_very_many_dimensions_is_refused() {
+    let packed = TensorShape { dims: vec![1; 65] };
+    let tensor = Value { shape: Some(packed), ..Value::default() };
+    let items = ["x1", "x2"].map(|name| (name.to_string(), tensor.clone())).into();
+    let request =
+        PredictRequest { servable_spec: Some(spec(0)), instances: vec![Instance { items }], old_instances: vec![] };
+    let reply = call(&add(), request.encode_to_vec().into(), sum);
+    assert_eq!(
+        (reply.code, reply.message.as_str()),
+        (3, "malformed PredictRequest: a shape has more than 64 dimensions")
+    );
+}

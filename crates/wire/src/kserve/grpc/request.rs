@@ -5,7 +5,7 @@ use salver_core::Error;
 use smallvec::SmallVec;
 
 use super::fields::{broken, Fields, Value};
-use crate::kserve::input::{no_classification, no_shared_memory, refused_key, Header, Text, MAX_TENSORS};
+use crate::kserve::input::{no_classification, no_shared_memory, refused_key, Header, Text, MAX_RANK, MAX_TENSORS};
 
 /// The C++ client sends this with every request; it speaks of streams.
 const STREAM_KEY: &str = "triton_enable_empty_final_response";
@@ -66,18 +66,28 @@ impl Input {
                 5 => input.contents.push(value.span()?),
                 _ => {}
             }
+            if input.contents.len() > MAX_TENSORS {
+                return Err(broken(format!("an input has more than {MAX_TENSORS} contents")));
+            }
         }
         Ok(input)
     }
 }
 
 fn shape(body: &Bytes, value: Value, header: &mut Header) -> Result<(), Error> {
+    let mut push = |dim: u64| {
+        if header.shape.len() == MAX_RANK {
+            return Err(broken(format!("a shape has more than {MAX_RANK} dimensions")));
+        }
+        header.shape.push(dim as i64);
+        Ok(())
+    };
     match value {
-        Value::Varint(dim) => header.shape.push(dim as i64),
+        Value::Varint(dim) => push(dim)?,
         Value::Span(range) => {
             let mut packed = Fields::new(body, range);
             while !packed.is_empty() {
-                header.shape.push(packed.varint()? as i64);
+                push(packed.varint()?)?;
             }
         }
         Value::Fixed(_) => return Err(broken("a shape is sent as fixed-size numbers".into())),
