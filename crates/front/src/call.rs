@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use salver_core::{Answer, Code, Error, Part};
-use salver_engine::{clock, Version};
+use salver_engine::{clock, Permit, Version};
 use salver_wire::{Exchange, GrpcReply, HttpReply};
 use tokio::time::timeout_at;
 
@@ -14,12 +14,14 @@ use crate::net::desk;
 use crate::shared::Shared;
 
 /// The facts of a call that no protocol changes.
-pub struct Facts {
+pub struct Facts<'a> {
     pub protocol: Protocol,
     pub began: Instant,
     pub deadline: Option<Instant>,
     /// Bytes of the request.
     pub received: usize,
+    /// Holds what was received; what that takes beyond its bytes once it is read is added to it.
+    pub permit: &'a mut Permit,
 }
 
 /// A reply whose size can be counted.
@@ -40,7 +42,7 @@ impl Weighed for HttpReply {
 }
 
 /// Answers or refuses one exchange. Dropping the future cancels the call.
-pub async fn call<E>(shared: &Shared, mut exchange: E, facts: Facts) -> E::Reply
+pub async fn call<E>(shared: &Shared, mut exchange: E, facts: Facts<'_>) -> E::Reply
 where
     E: Exchange,
     E::Reply: Weighed,
@@ -58,7 +60,10 @@ where
     };
     let outcome = match exchange.parts(servable, method) {
         Ok(parts) if parts.is_empty() => Ok(Answer::default()),
-        Ok(parts) => run(&version, index, parts, facts.deadline).await,
+        Ok(parts) => match facts.permit.grow(excess(&parts, facts.received)) {
+            Ok(()) => run(&version, index, parts, facts.deadline).await,
+            Err(error) => Err(error),
+        },
         Err(error) => Err(error),
     };
     let (code, reply) = match outcome {
@@ -68,6 +73,12 @@ where
     let meter = shared.metrics.calls.meter(&version, index, facts.protocol);
     meter.finished(code, facts.began.elapsed(), facts.received, reply.weight());
     reply
+}
+
+/// How much more memory the parts take than the request did: a short text takes more for its place than for itself.
+fn excess(parts: &[Part], received: usize) -> u64 {
+    let weight: usize = parts.iter().map(Part::weight).sum();
+    weight.saturating_sub(received) as u64
 }
 
 fn find<E: Exchange>(shared: &Shared, exchange: &E) -> Result<(Arc<Version>, usize), Error> {

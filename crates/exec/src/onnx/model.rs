@@ -30,7 +30,7 @@ impl OnnxModel {
     pub fn load(library: &Path, path: &Path, options: Options) -> Result<OnnxModel, LoadError> {
         File::open(path).map_err(LoadError::File)?;
         let mut builder = options.builder(&environment(library)?)?;
-        let session = builder.commit_from_file(path).map_err(|error| LoadError::Model(error.to_string()))?;
+        let session = builder.commit_from_file(path).map_err(|error| LoadError::Model(unplaced(&error, path)))?;
         let inputs = session.inputs().iter().map(outlet).collect::<Result<_, _>>()?;
         let outputs = session.outputs().iter().map(outlet).collect::<Result<_, _>>()?;
         Ok(OnnxModel { library: library.into(), path: path.into(), options, session, inputs, outputs })
@@ -63,6 +63,15 @@ impl OnnxModel {
         named
             .map(|(name, value)| values::output(value).map_err(|problem| format!("output '{name}': {problem}")))
             .collect()
+    }
+}
+
+/// The runtime's text without the folders it names: callers are shown why a model is not served, but not where it lies.
+fn unplaced(error: &impl std::fmt::Display, path: &Path) -> String {
+    let text = error.to_string();
+    match path.parent().and_then(Path::to_str) {
+        Some(folder) if !folder.is_empty() => text.replace(&format!("{folder}/"), ""),
+        _ => text,
     }
 }
 

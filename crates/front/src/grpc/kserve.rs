@@ -45,13 +45,15 @@ pub async fn serve(
 }
 
 async fn infer(shared: &Shared, headers: &HeaderMap, body: Incoming, began: Instant) -> Response<ReplyBody> {
-    let received = match receive(shared, headers, body, began).await {
+    let mut received = match receive(shared, headers, body, began).await {
         Ok(received) => received,
         Err(error) => return refuse(shared, Protocol::KserveGrpc, &error, refusal),
     };
-    let facts = received.facts(Protocol::KserveGrpc, began);
     match Infer::parse(received.message.clone()) {
-        Ok(exchange) => respond(headers, call(shared, exchange, facts).await).await,
+        Ok(exchange) => {
+            let reply = call(shared, exchange, received.facts(Protocol::KserveGrpc, began)).await;
+            respond(headers, reply).await
+        }
         Err(error) => refuse(shared, Protocol::KserveGrpc, &error, refusal),
     }
 }

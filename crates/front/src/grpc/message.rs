@@ -150,7 +150,7 @@ mod tests {
         B: Body<Data = Bytes, Error = Infallible> + Unpin,
     {
         let mut permit = Admission::new(1, 1 << 20).admit()?;
-        let pieces = Pieces { body, permit: &mut permit, stall: Duration::from_secs(10) };
+        let pieces = Pieces::new(body, &mut permit, Duration::from_secs(10));
         read_message(pieces, encoding, limit).await
     }
 

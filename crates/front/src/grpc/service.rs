@@ -51,7 +51,7 @@ pub(super) struct Received {
     pub message: Bytes,
     deadline: Option<Instant>,
     /// Held until the reply is on its way.
-    _permit: Permit,
+    permit: Permit,
 }
 
 pub(super) async fn receive(
@@ -63,13 +63,13 @@ pub(super) async fn receive(
     let mut permit = shared.admission.admit()?;
     let deadline = deadline(headers, began)?;
     let encoding = request_encoding(headers)?;
-    let pieces = Pieces { body, permit: &mut permit, stall: shared.settings.header_timeout() };
+    let pieces = Pieces::new(body, &mut permit, shared.settings.header_timeout());
     let reading = read_message(pieces, encoding, shared.settings.max_message_bytes);
     let message = match deadline {
         None => reading.await?,
         Some(deadline) => timeout_at(deadline.into(), reading).await.unwrap_or(Err(Error::DeadlineExceeded))?,
     };
-    Ok(Received { message, deadline, _permit: permit })
+    Ok(Received { message, deadline, permit })
 }
 
 fn deadline(headers: &HeaderMap, began: Instant) -> Result<Option<Instant>, Error> {
@@ -80,19 +80,22 @@ fn deadline(headers: &HeaderMap, began: Instant) -> Result<Option<Instant>, Erro
 }
 
 impl Received {
-    pub fn facts(&self, protocol: Protocol, began: Instant) -> Facts {
-        Facts { protocol, began, deadline: self.deadline, received: self.message.len() }
+    pub fn facts(&mut self, protocol: Protocol, began: Instant) -> Facts<'_> {
+        let (deadline, received) = (self.deadline, self.message.len());
+        Facts { protocol, began, deadline, received, permit: &mut self.permit }
     }
 }
 
 async fn predict(shared: &Shared, headers: &HeaderMap, body: Incoming, began: Instant) -> Response<ReplyBody> {
-    let received = match receive(shared, headers, body, began).await {
+    let mut received = match receive(shared, headers, body, began).await {
         Ok(received) => received,
         Err(error) => return refuse(shared, Protocol::MindsporeGrpc, &error, mindspore::refuse),
     };
-    let facts = received.facts(Protocol::MindsporeGrpc, began);
-    match mindspore::Predict::parse(received.message) {
-        Ok(exchange) => respond(headers, call(shared, exchange, facts).await).await,
+    match mindspore::Predict::parse(received.message.clone()) {
+        Ok(exchange) => {
+            let reply = call(shared, exchange, received.facts(Protocol::MindsporeGrpc, began)).await;
+            respond(headers, reply).await
+        }
         Err(error) => refuse(shared, Protocol::MindsporeGrpc, &error, mindspore::refuse),
     }
 }
@@ -107,7 +110,7 @@ async fn check_health(shared: Arc<Shared>, method: &str, body: Incoming) -> Resp
         Ok(permit) => permit,
         Err(error) => return plain(canonical(&error)),
     };
-    let pieces = Pieces { body, permit: &mut permit, stall: shared.settings.header_timeout() };
+    let pieces = Pieces::new(body, &mut permit, shared.settings.header_timeout());
     let message = match read_message(pieces, None, LARGEST_HEALTH_REQUEST).await {
         Ok(message) => message,
         Err(error) => return plain(canonical(&error)),

@@ -19,9 +19,16 @@ pub fn write_status(headers: &mut HeaderMap, code: u32, message: &str) {
     }
 }
 
+/// As much of a message as fits once it is encoded.
 fn shortened(message: &str) -> &str {
-    let end = (0..=LONGEST_MESSAGE.min(message.len())).rev().find(|&end| message.is_char_boundary(end));
-    &message[..end.unwrap_or(0)]
+    let mut room = LONGEST_MESSAGE;
+    let end = message.char_indices().find(|&(_, char)| {
+        let size = if matches!(char, ' '..='~') && char != '%' { 1 } else { 3 * char.len_utf8() };
+        let fits = size <= room;
+        room -= size.min(room);
+        !fits
+    });
+    end.map_or(message, |(end, _)| &message[..end])
 }
 
 #[cfg(test)]
@@ -50,6 +57,7 @@ mod tests {
     #[test]
     fn long_messages_are_cut_between_characters() {
         let long = "\u{e9}".repeat(LONGEST_MESSAGE);
-        assert_eq!(written(&long).len(), LONGEST_MESSAGE / 2 * 6);
+        assert_eq!(written(&long), "%C3%A9".repeat(LONGEST_MESSAGE / 6));
+        assert_eq!(written(&"a".repeat(LONGEST_MESSAGE + 1)).len(), LONGEST_MESSAGE);
     }
 }

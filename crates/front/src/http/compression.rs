@@ -53,7 +53,15 @@ impl Encoding {
 
     /// The bytes that were compressed; at most `limit`, however small their compressed form is.
     pub async fn decompress(self, compressed: Bytes, limit: u64) -> Result<Bytes, Error> {
-        aside(compressed.len(), move || self.decompress_now(&compressed, limit)).await?
+        // Little may unpack to very much, so what is tried here is bounded by what comes out of it.
+        let here = limit.min(LENGTHY as u64);
+        if compressed.len() < LENGTHY {
+            match self.decompress_now(&compressed, here) {
+                Err(Error::TooLarge { .. }) if here < limit => {}
+                done => return done,
+            }
+        }
+        elsewhere(move || self.decompress_now(&compressed, limit)).await?
     }
 
     /// The compressed form of a reply, or the reply itself should compression fail.
@@ -94,9 +102,13 @@ const LENGTHY: usize = 64 * 1024;
 
 /// Does the work here if it is short, else on a thread kept for such things.
 async fn aside<T: Send + 'static>(bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
-    if bytes < LENGTHY {
-        return Ok(work());
+    match bytes < LENGTHY {
+        true => Ok(work()),
+        false => elsewhere(work).await,
     }
+}
+
+async fn elsewhere<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| Error::internal(format!("compression was cut short: {error}")))
 }
@@ -142,6 +154,19 @@ mod tests {
             Err(Error::TooLarge { limit: 99_999, .. })
         ));
         assert!(Encoding::Gzip.decompress_now(&packed[0], 100_000).is_ok());
+    }
+
+    #[test]
+    fn a_body_unpacks_the_same_wherever_that_is_done() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for size in [1, LENGTHY, LENGTHY + 1, 20 * LENGTHY] {
+            let plain = Bytes::from(vec![7; size]);
+            let packed = Encoding::Gzip.compress_now(&Body::from_iter([plain.clone()])).unwrap().remove(0);
+            let unpack = |limit| runtime.block_on(Encoding::Gzip.decompress(packed.clone(), limit));
+            assert_eq!(unpack(size as u64).unwrap(), plain);
+            let limit = size as u64 - 1;
+            assert_eq!(unpack(limit), Err(too_large(size as u64, limit)));
+        }
     }
 
     #[test]

@@ -41,14 +41,13 @@ async fn infer(
     if head.method != Method::POST {
         return wrong_method("POST");
     }
-    let received = match receive(shared, head, body).await {
+    let mut received = match receive(shared, head, body).await {
         Ok(received) => received,
         Err(error) => return refused(shared, Protocol::KserveHttp, &error, refusal),
     };
-    let facts = received.facts(Protocol::KserveHttp, began);
     let json_length = header(&head.headers, "inference-header-content-length");
     match Infer::parse(model, version, json_length, received.body.clone()) {
-        Ok(exchange) => call(shared, exchange, facts).await,
+        Ok(exchange) => call(shared, exchange, received.facts(Protocol::KserveHttp, began)).await,
         Err(error) => refused(shared, Protocol::KserveHttp, &error, refusal),
     }
 }

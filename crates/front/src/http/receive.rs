@@ -3,7 +3,7 @@
 use std::future::{poll_fn, Future};
 use std::pin::Pin;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame};
@@ -15,20 +15,29 @@ use tokio::time::timeout;
 use super::compression::{too_large, Encoding};
 use crate::settings::Settings;
 
+/// The slowest that a body may arrive for long, in bytes a second.
+const SLOWEST: u32 = 1024;
+
 /// A request's body, read under its permit.
 ///
-/// Each piece is taken from the permit as it arrives, and must arrive within `stall` of the one before.
+/// Each piece is taken from the permit as it arrives. All pauses between them together may last `longest`; each
+/// piece makes up for as much as its size is worth at the slowest pace, so that a call cannot be kept open by drops.
 pub struct Pieces<'a, B> {
-    pub body: B,
+    body: B,
     pub permit: &'a mut Permit,
-    pub stall: Duration,
+    longest: Duration,
+    left: Duration,
 }
 
-impl<B> Pieces<'_, B>
+impl<'a, B> Pieces<'a, B>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
 {
+    pub fn new(body: B, permit: &'a mut Permit, longest: Duration) -> Self {
+        Pieces { body, permit, longest, left: longest }
+    }
+
     /// The next frame, or `None` at the end. A timer is set only if it has not arrived yet.
     async fn frame(&mut self) -> Result<Option<Result<Frame<Bytes>, B::Error>>, Error> {
         let mut frame = self.body.frame();
@@ -38,7 +47,16 @@ where
         }
         let stalled =
             |_| Error::malformed("request body", "it stopped arriving; --header-timeout-s bounds its pauses too");
-        timeout(self.stall, frame).await.map_err(stalled)
+        let began = Instant::now();
+        let frame = timeout(self.left, frame).await.map_err(stalled)?;
+        self.left = self.left.saturating_sub(began.elapsed());
+        Ok(frame)
+    }
+
+    fn arrived(&mut self, bytes: usize) -> Result<(), Error> {
+        let worth = Duration::from_secs(bytes as u64) / SLOWEST;
+        self.left = self.longest.min(self.left.saturating_add(worth));
+        self.permit.grow(bytes as u64)
     }
 
     /// The next piece of data, or `None` at the end of the request.
@@ -53,7 +71,7 @@ where
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) if data.is_empty() => continue,
                     Ok(data) => {
-                        self.permit.grow(data.len() as u64)?;
+                        self.arrived(data.len())?;
                         return Ok(Some(data));
                     }
                     Err(_trailers) => continue,
@@ -81,7 +99,7 @@ where
         return Err(too_large(size, limit));
     }
     let whole = announced.unwrap_or(0) as usize;
-    let mut pieces = Pieces { body, permit, stall: settings.header_timeout() };
+    let mut pieces = Pieces::new(body, permit, settings.header_timeout());
     let mut first = pieces.next().await?.unwrap_or_default();
     if first.len() < whole || announced.is_none() {
         first = gather(&mut pieces, first, whole, limit).await?;
@@ -128,4 +146,58 @@ where
         gathered.extend_from_slice(&data);
     }
     Ok(gathered.freeze())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::task::Context;
+
+    use salver_engine::Admission;
+    use tokio::time::{sleep, Sleep};
+
+    use super::*;
+
+    /// Single bytes with a pause before each.
+    struct Drops {
+        left: usize,
+        pause: Duration,
+        sleep: Pin<Box<Sleep>>,
+    }
+
+    impl Body for Drops {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            std::task::ready!(self.sleep.as_mut().poll(context));
+            if self.left == 0 {
+                return Poll::Ready(None);
+            }
+            self.left -= 1;
+            self.sleep = Box::pin(sleep(self.pause));
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b".")))))
+        }
+    }
+
+    #[test]
+    fn a_body_that_comes_in_drops_does_not_keep_its_call_open() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let mut permit = Admission::new(1, 1000).admit().unwrap();
+            let pause = Duration::from_millis(20);
+            let body = Drops { left: 50, pause, sleep: Box::pin(sleep(pause)) };
+            let mut pieces = Pieces::new(body, &mut permit, 10 * pause);
+            let refused = loop {
+                match pieces.next().await {
+                    Ok(Some(_)) => continue,
+                    end => break end,
+                }
+            };
+            assert!(matches!(refused, Err(Error::Malformed { what: "request body", .. })), "{refused:?}");
+        });
+    }
 }

@@ -60,14 +60,13 @@ async fn answer_json(shared: &Shared, path: &str, head: &Parts, body: Incoming, 
         Method::POST => {}
         _ => return wrong_method("POST"),
     }
-    let received = match receive(shared, head, body).await {
+    let mut received = match receive(shared, head, body).await {
         Ok(received) => received,
         Err(error) => return refused(shared, Protocol::Json, &error, json::refuse),
     };
-    let facts = received.facts(Protocol::Json, began);
     let kind = header(&head.headers, "content-type").unwrap_or_default();
     match json::Call::parse(address, kind, received.body.clone()) {
-        Ok(exchange) => call(shared, exchange, facts).await,
+        Ok(exchange) => call(shared, exchange, received.facts(Protocol::Json, began)).await,
         Err(error) => refused(shared, Protocol::Json, &error, json::refuse),
     }
 }
@@ -76,12 +75,12 @@ async fn answer_json(shared: &Shared, path: &str, head: &Parts, body: Incoming, 
 pub(super) struct Received {
     pub body: Bytes,
     /// Held until the reply is on its way.
-    _permit: Permit,
+    permit: Permit,
 }
 
 impl Received {
-    pub fn facts(&self, protocol: Protocol, began: Instant) -> Facts {
-        Facts { protocol, began, deadline: None, received: self.body.len() }
+    pub fn facts(&mut self, protocol: Protocol, began: Instant) -> Facts<'_> {
+        Facts { protocol, began, deadline: None, received: self.body.len(), permit: &mut self.permit }
     }
 }
 
@@ -100,7 +99,7 @@ async fn try_receive(shared: &Shared, head: &Parts, body: &mut Incoming) -> Resu
         None => None,
     };
     let body = read_body(body, encoding, &shared.settings, &mut permit).await?;
-    Ok(Received { body, _permit: permit })
+    Ok(Received { body, permit })
 }
 
 fn metrics(shared: &Shared) -> HttpReply {

@@ -1,8 +1,8 @@
 //! One network thread's calls in flight.
 //!
-//! New calls are gathered while the thread is busy with its sockets and go to the engine in one burst when it has
-//! nothing left to do; answers come back in bursts too and are handed out here. So neither side is woken for
-//! every call. The desk is the thread's own and needs no lock; only its inbox is shared.
+//! New calls are gathered while whatever else is ready on the thread has its turn, and go to the engine in one burst;
+//! answers come back in bursts too and are handed out here. So neither side is woken for every call. The desk is
+//! the thread's own and needs no lock; only its inbox is shared.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -15,7 +15,7 @@ use salver_core::{Answer, Error, Part};
 use salver_engine::{Caller, Delivery, Mailbox, NewCall, Version};
 use tokio::sync::{oneshot, Notify};
 
-/// A burst goes to the engine when it is this large, even if the thread has more to do.
+/// A burst goes to the engine when it is this large, even if others have not had their turn.
 const LARGEST_BURST: usize = 256;
 
 thread_local! {
@@ -51,13 +51,20 @@ struct Desk {
     inbox: Arc<Inbox>,
     next_ticket: Cell<u64>,
     burst: RefCell<Vec<(Arc<Version>, NewCall<Caller>)>>,
+    /// Told of a burst's first call.
+    begun: Arc<Notify>,
     waiting: RefCell<HashMap<u64, oneshot::Sender<Answer>>>,
 }
 
-/// Sets up this thread's desk. `number` tells its tickets from other threads'.
-pub fn open_desk(number: u16, inbox: Arc<Inbox>) {
+/// Sets up the desk of this thread and the tasks that run it. `number` tells its tickets from other threads'.
+///
+/// Must be called within the thread's runtime, which has this one thread.
+pub fn open_desk(number: u16) {
+    let (inbox, begun) = (Arc::new(Inbox::default()), Arc::new(Notify::new()));
+    tokio::spawn(hand_out(Arc::clone(&inbox)));
+    tokio::spawn(hand_over(Arc::clone(&begun)));
     let next_ticket = Cell::new(u64::from(number) << 48);
-    let desk = Desk { inbox, next_ticket, burst: RefCell::default(), waiting: RefCell::default() };
+    let desk = Desk { inbox, next_ticket, burst: RefCell::default(), begun, waiting: RefCell::default() };
     DESK.with(|slot| *slot.borrow_mut() = Some(desk));
 }
 
@@ -66,7 +73,7 @@ fn with_desk<T>(work: impl FnOnce(&Desk) -> T) -> Option<T> {
 }
 
 /// Hands out answers as they arrive, for ever.
-pub async fn hand_out(inbox: Arc<Inbox>) {
+async fn hand_out(inbox: Arc<Inbox>) {
     loop {
         inbox.arrived.notified().await;
         let deliveries = inbox.take();
@@ -74,9 +81,15 @@ pub async fn hand_out(inbox: Arc<Inbox>) {
     }
 }
 
-/// Sends the calls gathered so far to the engine.
-pub fn flush() {
-    with_desk(Desk::flush);
+/// Sends the calls gathered so far to the engine, for ever.
+///
+/// This task's turn comes after that of all tasks that were ready when the burst began. It must not be put off until
+/// nothing is ready: a client who never stops sending could then keep everybody's calls from ever being run.
+async fn hand_over(begun: Arc<Notify>) {
+    loop {
+        begun.notified().await;
+        with_desk(Desk::flush);
+    }
 }
 
 /// Puts a call in flight. Dropping the future cancels the call.
@@ -105,8 +118,10 @@ impl Desk {
             burst.push((version, call));
             burst.len()
         };
-        if gathered >= LARGEST_BURST {
-            self.flush();
+        match gathered {
+            1 => self.begun.notify_one(),
+            LARGEST_BURST.. => self.flush(),
+            _ => {}
         }
         ticket
     }
@@ -166,5 +181,66 @@ impl Drop for InFlight {
         if !self.answered {
             with_desk(|desk| desk.forget(self.ticket, &self.version));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use salver_core::{Contract, DType, Method, Plan, Port, Servable, Shape, Source, Tensor};
+    use tokio::runtime::Builder;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// Its only method answers with its input, without a stage.
+    fn echo() -> Arc<Version> {
+        let port = |name: &str| Port { name: name.into(), dtype: Some(DType::U8), dims: Some(vec![]) };
+        let contract = Contract { inputs: vec![port("x")], outputs: vec![port("y")], batched: true };
+        let plan = Plan { steps: vec![], outputs: vec![Source::Input(0)] };
+        let methods = vec![Method { name: "echo".into(), contract, plan }];
+        Version::new(Servable { name: "s".into(), version: 1, runtime: "none".into(), methods, stages: vec![] })
+            .unwrap()
+    }
+
+    fn row(value: u8) -> Vec<Part> {
+        let column = Tensor::fixed(DType::U8, Shape::new([1]), Bytes::from(vec![value])).unwrap();
+        vec![Part::new(1, vec![column]).unwrap()]
+    }
+
+    fn within_time(work: impl Future<Output = ()>) {
+        let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async { timeout(Duration::from_secs(20), work).await.unwrap() });
+    }
+
+    async fn answered(value: u8) -> bool {
+        let answer = submit(echo(), 0, row(value), None).await.unwrap();
+        answer.items[0].outcome.as_ref().unwrap()[0].bytes() == [value]
+    }
+
+    #[test]
+    fn calls_that_come_together_get_their_own_answers() {
+        within_time(async {
+            open_desk(3);
+            let calls: Vec<_> = (0..=255).chain(0..=255).map(|value| tokio::spawn(answered(value))).collect();
+            for call in calls {
+                assert!(call.await.unwrap());
+            }
+        });
+    }
+
+    #[test]
+    fn a_call_is_answered_although_the_thread_is_never_idle() {
+        let restless = std::future::poll_fn(|context: &mut Context<'_>| -> Poll<()> {
+            context.waker().wake_by_ref();
+            Poll::Pending
+        });
+        within_time(async {
+            open_desk(0);
+            tokio::spawn(restless);
+            assert!(tokio::spawn(answered(7)).await.unwrap());
+        });
     }
 }

@@ -9,13 +9,16 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::connection::{serve_connection, Socket};
-use super::desk::{flush, hand_out, open_desk, Inbox};
+use super::desk::open_desk;
 use super::listener::{accept, Listener};
 use crate::shared::Shared;
 use crate::tls::Tls;
 
 /// How long connections may take to say goodbye once all calls are answered.
 const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How many bodies are compressed and unpacked at once: each may take the memory of the largest request.
+const UNPACKERS: usize = 4;
 
 /// What a network thread is told to do.
 pub enum Order {
@@ -32,14 +35,11 @@ pub struct NetworkThread {
 
 impl NetworkThread {
     pub fn start(number: u16, shared: Arc<Shared>) -> io::Result<NetworkThread> {
-        // The hook runs when the thread is about to sleep: every socket that was ready has been read.
-        let runtime = Builder::new_current_thread().enable_all().on_thread_park(flush).build()?;
+        let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(UNPACKERS).build()?;
         let (orders, receiver) = unbounded_channel();
         let work = move || {
-            let inbox = Arc::new(Inbox::default());
-            open_desk(number, Arc::clone(&inbox));
             runtime.block_on(async {
-                tokio::spawn(hand_out(inbox));
+                open_desk(number);
                 obey(shared, receiver).await;
             });
         };
