@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from salver.cli.call import read_value
+from salver.cli.call import read_inputs, read_value
 from salver.client.api import TensorMetadata
 from salver.client.errors import InvalidCall
 
@@ -29,6 +29,20 @@ def test_files_are_arrays_or_json_or_bytes(tmp_path: Path) -> None:
     assert read_value("x", f"@{tmp_path}/a.npy", FLOATS).dtype == np.int16
     assert read_value("x", f"@{tmp_path}/b.json", FLOATS).tolist() == [[3, 4]]
     assert read_value("x", f"@{tmp_path}/c.png", TEXTS).tolist() == [b"\x89PNG\xff"]
+
+
+@pytest.mark.parametrize("shape", [(-1,), (-1, -1)])
+def test_a_file_goes_byte_by_byte_to_an_input_of_bytes(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    (tmp_path / "c.png").write_bytes(b"\x89PNG\xff")
+    array = read_value("x", f"@{tmp_path}/c.png", TensorMetadata("x", "UINT8", shape))
+    assert (array.dtype, array.tobytes()) == (np.uint8, b"\x89PNG\xff")
+    assert array.shape == (*[1] * (len(shape) - 1), 5)
+
+
+def test_an_input_given_twice_is_refused() -> None:
+    assert read_inputs(["a=1", "b=x=y"]) == {"a": "1", "b": "x=y"}
+    with pytest.raises(InvalidCall, match="input 'a' is given twice"):
+        read_inputs(["a=1", "a=2"])
 
 
 @pytest.mark.parametrize("text", ["[[1, 2", "[[1], [2, 3]]", '"one"', "@gone.npy", "@gone.png"])

@@ -37,6 +37,18 @@ def test_status_of_nobody_is_told_without_a_traceback() -> None:
     assert ran.stderr.startswith("salver: 127.0.0.1:1 does not answer: ")
 
 
+def test_tls_on_one_side_only_is_told_with_a_remedy(server: Server, certificates: Path) -> None:
+    tcp, _, tls, _ = server.addresses
+    authority = ("--ca", str(certificates / "ca.crt"))
+    for address, options in ((tls.removeprefix("tls:"), ()), (f"tls:{tcp}", authority)):
+        for command in (("status", address), ("call", address, "text", "x=hello")):
+            ran = salver(*command, *options)
+            assert (ran.returncode, ran.stdout) == (1, "")
+            assert ran.stderr.startswith("salver: ")
+            assert "remedy: see that a server runs at " in ran.stderr
+            assert f"write tls:{address.removeprefix('tls:')} if it has a certificate" in ran.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "printed"),
     [
@@ -47,12 +59,14 @@ def test_status_of_nobody_is_told_without_a_traceback() -> None:
         (("text", 'x=["hello"]'), 'y: ["hello"]'),
         (("text", "x=hello"), 'y: ["hello"]'),
         (("text", "x=@{folder}/words.txt"), 'y: ["from a file"]'),
+        (("file", "x=@{folder}/image.png"), "y: [137, 80, 78, 71, 255]"),
         (("scaled", "x=@{folder}/array.npy"), "y: [[6.0, 8.0]]"),
         (("scaled", "x=@{folder}/rows.json"), "y: [[2.0, 2.0]]"),
     ],
 )
 def test_call_prints_the_outputs(address: str, tmp_path: Path, arguments: tuple[str, ...], printed: str) -> None:
     (tmp_path / "words.txt").write_text("from a file")
+    (tmp_path / "image.png").write_bytes(b"\x89PNG\xff")
     (tmp_path / "rows.json").write_text(json.dumps([[1, 1]]))
     np.save(tmp_path / "array.npy", np.array([[3, 4]], np.float32))
     ran = salver("call", address, *(text.format(folder=tmp_path) for text in arguments))
@@ -63,6 +77,7 @@ def test_call_prints_the_outputs(address: str, tmp_path: Path, arguments: tuple[
     ("arguments", "told"),
     [
         (("nowhere", "x=1"), "Request for unknown model: 'nowhere' is not found"),
+        (("add", "x1=1", "x1=2"), "input 'x1' is given twice"),
         (("add", "x1"), "'x1' is no input: expected NAME=VALUE"),
         (("add", "x1=[[1,2"), "is no JSON"),
         (("add", "x1=[[1,2],[3]]", "x2=1"), "input 'x1'"),

@@ -101,5 +101,6 @@ def write_all(directory: Path) -> Path:
     for name, element in IDENTITIES.items():
         write(identity(element, 3), directory, f"identity_{name}")
     write(identity(TensorProto.STRING), directory, "text")
+    write(identity(TensorProto.UINT8), directory, "file")
     write(identity(TensorProto.FLOAT, "length"), directory, "any_length")
     return directory

@@ -48,7 +48,8 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     serve = commands.add_parser(
         "serve",
         help="serve a folder of models",
-        description="Serves every DIR/<servable>/<version>/<model file>. Each setting may also be in the environment.",
+        description="Serves every DIR/<servable>/<version>/<model file>, such as models/add/1/model.onnx; what may be "
+        "said in DIR/<servable>/salver.toml is in the README. Each option may also be given in the environment.",
     )
     serve.add_argument("directory", metavar="DIR", help="the folder of servables")
     for setting in SETTINGS:
@@ -62,7 +63,8 @@ def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     check = commands.add_parser(
         "check",
         help="load and try the models of a folder, without serving them",
-        description="Loads every model, finds out whether its rows may be batched, runs it once, and reports problems.",
+        description="Loads every model, finds out whether its rows may be batched, runs it once, and reports problems: "
+        "each with its file and a remedy. The exit status is 0 without problems, 1 with some, 2 for a useless DIR.",
     )
     check.add_argument("directory", metavar="DIR", help="the folder of servables")
     check.set_defaults(run=_check)
@@ -70,9 +72,13 @@ def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def _add_status(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     status = commands.add_parser(
-        "status", help="what a server serves", description="Lists what a running server serves."
+        "status",
+        help="what a server serves",
+        description="Lists what a running server serves. The exit status is 0 if all of it is ready, else 1.",
     )
-    status.add_argument("address", metavar="ADDR", nargs="?", default="127.0.0.1:8500", help=_ADDRESS_HELP)
+    status.add_argument(
+        "address", metavar="ADDR", nargs="?", default=_DEFAULT, help=f"{_ADDRESS_HELP} (default {_DEFAULT})"
+    )
     _add_connection(status)
     status.set_defaults(run=_status)
 
@@ -81,7 +87,9 @@ def _add_call(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     call = commands.add_parser(
         "call",
         help="call a method of a server",
-        description="Calls a method and prints its outputs. A value is JSON, a @file.npy array, or any other @file.",
+        description="Calls a method and prints its outputs.",
+        epilog="A VALUE is JSON, such as x='[[1, 2], [3, 4]]'; an array in a file, such as x=@x.npy or x=@x.json; or "
+        "any other file, such as x=@image.png: an input of uint8 takes its bytes one by one, one of text as one value.",
     )
     call.add_argument("address", metavar="ADDR", help=_ADDRESS_HELP)
     call.add_argument("servable", metavar="NAME[.METHOD]", help="the servable, and its method if not the default one")
@@ -91,6 +99,7 @@ def _add_call(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     call.set_defaults(run=_call)
 
 
+_DEFAULT = "127.0.0.1:8500"
 _ADDRESS_HELP = "host:port or unix:path, after tls: if the server has a certificate"
 
 
@@ -122,6 +131,10 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _call(options: argparse.Namespace) -> int:
+    import os
+
+    # gRPC's own lines would come before ours.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from salver.cli.call import run
 
     return run(options)

@@ -1,10 +1,10 @@
 """`salver status`: what a running server serves, as a table."""
 
 import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from salver.cli.failure import tell
 from salver.client.endpoint import endpoint
 from salver.client.errors import SalverError
 from salver.client.http import get_json
@@ -18,8 +18,7 @@ def run(options: argparse.Namespace) -> int:
         server = endpoint(options.address, options.ca, options.certificate, options.key)
         servables = get_json(server, "/servables", options.timeout)["servables"]
     except SalverError as error:
-        print(f"salver: {error}", file=sys.stderr)
-        return 1
+        return tell(options.address, error)
     print(table([_HEADINGS, *(row for servable in servables for row in _rows(servable))]))
     versions = [version for servable in servables for version in servable["versions"]]
     for servable in servables:

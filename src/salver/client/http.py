@@ -33,7 +33,7 @@ def get_json(server: Endpoint, path: str, timeout: float) -> Any:
         reply = connection.getresponse()
         body = reply.read()
     except (OSError, http.client.HTTPException) as error:
-        raise Unavailable(f"{server} does not answer: {error or type(error).__name__}") from None
+        raise Unavailable(f"{server} does not answer: {_reason(error)}") from None
     finally:
         connection.close()
     if reply.status != 200:
@@ -42,6 +42,12 @@ def get_json(server: Endpoint, path: str, timeout: float) -> Any:
         return json.loads(body)
     except ValueError:
         raise ServerFailed(f"{server} answered {path} with something that is no JSON; is it a salver?") from None
+
+
+def _reason(error: OSError | http.client.HTTPException) -> str:
+    if isinstance(error, http.client.BadStatusLine) and not isinstance(error, OSError):
+        return "what is there does not speak HTTP without TLS"
+    return str(error) or type(error).__name__
 
 
 def _connect(server: Endpoint, timeout: float | None) -> socket.socket:
