@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tritonclient.grpc as triton
 from support.waiting import until
 
 from mindspore_serving.client import Client as MindSporeClient
@@ -61,6 +62,10 @@ def test_unix_sockets_speak_every_protocol(unix: str) -> None:
     assert answers(Client(unix))
     assert curl("--unix-socket", path, "http://localhost/servables/add") == {"y": SUM}
     assert MindSporeClient(unix, "text", "predict").infer({"x": "hello"}) == [{"y": "hello"}]
+    with triton.InferenceServerClient(unix) as client:
+        given = triton.InferInput("x", [1, 2], "FP32")
+        given.set_data_from_numpy(np.ones((1, 2), np.float32))
+        assert client.infer("scaled", [given]).as_numpy("y").tolist() == [[2, 2]]
 
 
 def test_tls_shows_the_servers_certificate_and_demands_none(tls: str, certificates: Path) -> None:
@@ -109,6 +114,14 @@ def test_tls_on_one_side_only_is_an_error_at_once(server: Server, tls: str, cert
     for client in (plain_to_tls, tls_to_plain):
         with client, pytest.raises(Unavailable):
             client.is_ready(timeout=50)
+
+
+def test_curl_with_tls_on_one_side_only_ends_at_once(server: Server, tls: str, certificates: Path) -> None:
+    """At once: before curl's own time-out, which would be status 28."""
+    target, authority = tls.removeprefix("tls:"), str(certificates / "ca.crt")
+    for arguments in ((f"http://{target}",), ("--cacert", authority, f"https://{server.address}")):
+        command = ["curl", "-sS", "--max-time", "30", *arguments]
+        assert subprocess.run(command, check=False, capture_output=True, timeout=50).returncode not in (0, 28)
 
 
 def test_plain_http_to_a_tls_port_is_told_so_or_closed(tls: str) -> None:
