@@ -1,6 +1,7 @@
 use ort::environment::Environment;
 use ort::ep;
 use ort::ep::ExecutionProviderDispatch;
+use ort::logging::LogLevel;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::Session;
 use serde::Deserialize;
@@ -39,6 +40,8 @@ impl Options {
         let builder = Session::builder(environment).map_err(|error| LoadError::Model(error.to_string()))?;
         let builder = builder.with_intra_threads(self.threads.max(1)).map_err(refuse)?;
         let builder = builder.with_inter_threads(1).map_err(refuse)?;
+        // What a run failed with is told to its caller; in the log, strangers could write as much as they like.
+        let builder = builder.with_log_level(LogLevel::Fatal).map_err(refuse)?;
         // Threads that spin while they wait would take the core from the network's.
         let builder = builder.with_config_entry("session.intra_op.allow_spinning", "0").map_err(refuse)?;
         let builder = builder.with_optimization_level(self.optimization.level()).map_err(refuse)?;
