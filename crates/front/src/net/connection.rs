@@ -5,8 +5,10 @@ use std::sync::Arc;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::authority::Mended;
@@ -100,15 +102,9 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(shared.settings.header_timeout())
         .max_buf_size(SMALLEST_HTTP1_BUFFER.max(shared.settings.max_header_bytes as usize));
-    let mut stopping = shared.stopping();
+    let stopping = shared.stopping();
     let service = service_fn(move |request| Box::pin(serve(Arc::clone(&shared), request)));
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
-    tokio::select! {
-        _ = connection.as_mut() => return,
-        _ = stopping.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
-    }
-    let _ = connection.await;
+    run(builder.serve_connection(TokioIo::new(stream), service), stopping).await;
 }
 
 async fn serve_http2<S>(shared: Arc<Shared>, stream: S)
@@ -125,13 +121,18 @@ where
         .max_header_list_size(settings.max_header_bytes)
         .keep_alive_interval(settings.keep_alive())
         .keep_alive_timeout(settings.keep_alive());
-    let mut stopping = shared.stopping();
+    let stopping = shared.stopping();
     let service = service_fn(move |request| Box::pin(serve(Arc::clone(&shared), request)));
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    run(builder.serve_connection(TokioIo::new(stream), service), stopping).await;
+}
+
+/// Runs a connection to its end, which comes once its calls are answered when the server stops.
+async fn run<C: GracefulConnection>(connection: C, mut stopping: watch::Receiver<bool>) {
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => return,
         _ = stopping.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
     }
+    // However it ends, its peer was told in HTTP's own way.
     let _ = connection.await;
 }
