@@ -90,9 +90,10 @@ def triton_over_http(address: str, images: np.ndarray, labels: np.ndarray) -> No
 
 def curl(address: str) -> None:
     title("curl, plain JSON")
-    row = {"x1": X1.tolist(), "x2": X2.tolist()}
-    expect(run_curl(f"http://{address}/servables/add", row), {"y": (X1 + X2).tolist()})
-    expect(run_curl(f"http://{address}/servables/add", [row, row]), [{"y": (X1 + X2).tolist()}] * 2)
+    rows = [{"x1": X1.tolist(), "x2": x2.tolist()} for x2 in (X2, -X1)]
+    sums = [{"y": (X1 + x2).tolist()} for x2 in (X2, -X1)]
+    expect(run_curl(f"http://{address}/servables/add", rows[0]), sums[0])
+    expect(run_curl(f"http://{address}/servables/add", rows), sums)
 
 
 def unix_socket(address: str) -> None:

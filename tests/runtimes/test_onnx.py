@@ -6,7 +6,7 @@ import pytest
 
 from salver.problems import Unusable
 from salver.repository.scan import VersionFolder
-from salver.repository.settings import ServableSettings
+from salver.repository.settings import OnnxSettings, ServableSettings
 from salver.runtimes import onnx
 from salver.runtimes.samples import Tensor
 
@@ -95,6 +95,17 @@ def test_small_models_get_an_instance_per_core_and_large_ones_one(tmp_path: Path
     with (tmp_path / "model.onnx.data").open("wb") as weights:
         weights.truncate(10 * 1000**2)
     assert onnx.default_instances(tmp_path) == 1
+
+
+def test_a_provider_that_the_library_lacks_is_told_with_the_settings_file(tmp_path: Path) -> None:
+    library = tmp_path / "libonnxruntime.so.1.23.0"
+    wanted = folder(tmp_path, onnx=OnnxSettings(providers=("cuda", "cpu")))
+    with pytest.raises(Unusable, match="asks for the provider 'cuda'") as refused:
+        onnx.check_providers(library, wanted)
+    assert refused.value.problem.where == str(tmp_path / "s" / "salver.toml")
+    assert "onnxruntime-gpu" in refused.value.problem.remedy
+    (tmp_path / "libonnxruntime_providers_cuda.so").touch()
+    onnx.check_providers(library, wanted)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from salver.repository import values
 
 FILE = "salver.toml"
 
+_MOST_THREADS = 1024
+
 
 def _key(default: Any, read: values.Reader) -> Any:
     return field(default=default, metadata={"read": read})
@@ -20,7 +22,7 @@ def _key(default: Any, read: values.Reader) -> Any:
 class OnnxSettings:
     """The table `[onnx]`."""
 
-    threads: int = _key(1, values.whole_number)
+    threads: int = _key(1, values.whole_number(_MOST_THREADS))
     providers: tuple[str, ...] = _key(("cpu",), values.some_of("cpu", "cuda", "tensorrt"))
     optimization: str = _key("all", values.one_of("all", "extended", "basic", "off"))
 
@@ -30,9 +32,9 @@ class ServableSettings:
     """The whole file. None leaves the choice to the runtime."""
 
     method: str = _key("predict", values.identifier)
-    max_batch_size: int = _key(32, values.whole_number)
+    max_batch_size: int = _key(32, values.whole_number(2**31 - 1))
     max_wait_ms: float = _key(0.0, values.milliseconds)
-    instances: int | None = _key(None, values.whole_number)
+    instances: int | None = _key(None, values.whole_number(_MOST_THREADS))
     batching: bool | None = _key(None, values.auto_or_bool)
     versions: str | tuple[int, ...] = _key("latest", values.versions)
     onnx: OnnxSettings = field(default=OnnxSettings(), metadata={"table": OnnxSettings})

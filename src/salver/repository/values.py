@@ -7,10 +7,15 @@ from typing import Any
 Reader = Callable[[Any], Any]
 
 
-def whole_number(value: Any) -> int:
-    if type(value) is not int or not 1 <= value <= 2**31 - 1:
-        raise ValueError("expected a whole number, at least 1")
-    return value
+def whole_number(most: int) -> Reader:
+    """From 1 to `most`."""
+
+    def read(value: Any) -> int:
+        if type(value) is not int or not 1 <= value <= most:
+            raise ValueError(f"expected a whole number from 1 to {most}")
+        return value
+
+    return read
 
 
 def milliseconds(value: Any) -> float:

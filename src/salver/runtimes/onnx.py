@@ -50,6 +50,7 @@ class OnnxLoaded(Loaded):
 def load(folder: VersionFolder) -> OnnxLoaded:
     """Load the folder's model. Raises Unusable."""
     library = find_library()
+    check_providers(library, folder)
     # Otherwise the library opens a database in its user's cache, and a thread that reports from it.
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     options = json.dumps(asdict(folder.settings.onnx))
@@ -73,6 +74,15 @@ def find_library() -> Path:
     if version is None or (int(version[1]), int(version[2])) < _OLDEST:
         raise Unusable(found[-1], "is too old: version 1.23 or newer is needed", _INSTALL)
     return found[-1]
+
+
+def check_providers(library: Path, folder: VersionFolder) -> None:
+    """Raises Unusable for a provider that this build of the runtime lacks."""
+    for provider in folder.settings.onnx.providers:
+        if provider != "cpu" and not (library.parent / f"libonnxruntime_providers_{provider}.so").is_file():
+            what = f"asks for the provider '{provider}', which the installed ONNX Runtime does not have"
+            remedy = "install onnxruntime-gpu in the place of onnxruntime, or take the provider out"
+            raise Unusable(folder.artefact.parent.parent / FILE, what, remedy)
 
 
 def describe(folder: VersionFolder, model: _native.OnnxModel) -> Servable:
