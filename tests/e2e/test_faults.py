@@ -6,7 +6,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -37,39 +37,34 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+def pour(connection: socket.socket) -> None:
+    """Send requests until the connection is shut."""
+    request = b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n" * 1000
+    with suppress(OSError):
+        while True:
+            connection.sendall(request)
+
+
+def drink(connection: socket.socket) -> None:
+    """Read replies until the connection is shut."""
+    with suppress(OSError):
+        while connection.recv(1 << 20):
+            pass
+
+
 @contextmanager
 def restless(address: str) -> Iterator[None]:
     """Connections that send requests without a pause, and read what comes back."""
     host, port = address.split(":")
-    request = b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n" * 1000
-    over = threading.Event()
-
-    def write_all(connection: socket.socket) -> None:
-        while not over.is_set():
-            try:
-                connection.sendall(request)
-            except OSError:
-                return
-
-    def read_all(connection: socket.socket) -> None:
-        with suppress(ConnectionResetError):
-            while connection.recv(1 << 20):
-                pass
-
-    connections = [socket.create_connection((host, int(port)), timeout=20) for _ in range(2)]
-    work = [threading.Thread(target=each, args=(one,)) for one in connections for each in (write_all, read_all)]
-    for thread in work:
-        thread.start()
-    try:
+    with ExitStack() as stack:
+        for _ in range(2):
+            connection = stack.enter_context(socket.create_connection((host, int(port)), timeout=20))
+            for work in (pour, drink):
+                thread = threading.Thread(target=work, args=(connection,))
+                thread.start()
+                stack.callback(thread.join, 20)
+            stack.callback(connection.shutdown, socket.SHUT_RDWR)
         yield
-    finally:
-        over.set()
-        for connection in connections:
-            connection.shutdown(socket.SHUT_RDWR)
-        for thread in work:
-            thread.join(20)
-        for connection in connections:
-            connection.close()
 
 
 def test_clients_that_never_pause_do_not_keep_others_from_being_answered(few: Path) -> None:
