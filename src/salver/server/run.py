@@ -29,6 +29,7 @@ def serve(config: Config, directory: Path) -> int:
     try:
         server.publish([], loading(repository.versions))
         bound = [_listen(server, config, address) for address in config.listen]
+        report.say(f"salver {_native.version()}, loading {counted(len(repository.versions), 'version')}")
         catalog = load_all(repository, lambda: not stop.asked)
         _announce(report, repository, catalog)
         if not catalog.versions:
@@ -70,7 +71,6 @@ def _tls(config: Config, security: Security) -> tuple[str, str, str | None] | No
 
 
 def _announce(report: Report, repository: Repository, catalog: Catalog) -> None:
-    report.say(f"salver {_native.version()}")
     if catalog.loaded:
         report.say(described(catalog.loaded))
     for problem in problems(repository, catalog):
