@@ -29,6 +29,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
+    """The rows below each other, every column as wide as its widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows

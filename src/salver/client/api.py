@@ -109,6 +109,7 @@ class Client:
             time.sleep(_POLL_S)
 
     def close(self) -> None:
+        """End the connection; calls that are under way fail."""
         self._channel.close()
 
     def __enter__(self) -> "Client":

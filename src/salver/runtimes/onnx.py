@@ -99,6 +99,7 @@ def describe(folder: VersionFolder, model: _native.OnnxModel) -> Servable:
 
 
 def ports(native: Sequence[tuple[str, str, list[int | str]]]) -> tuple[Port, ...]:
+    """From the form in which the native part tells them."""
     return tuple(Port(name, dtype, tuple(dims)) for name, dtype, dims in native)
 
 

@@ -52,6 +52,7 @@ def loading(folders: Sequence[VersionFolder]) -> list[tuple[str, int, str]]:
 
 
 def problems(repository: Repository, catalog: Catalog) -> list[Problem]:
+    """Everything that is wrong, of the folders and of the models in them."""
     return [*repository.problems, *(each.problem for each in catalog.refused)]
 
 

@@ -16,14 +16,17 @@ class Report:
     level: str = "info"
 
     def say(self, text: str) -> None:
+        """Print a result at once, unless only problems are wanted."""
         if self.level != "error":
             print(text, flush=True)
 
     def problem(self, problem: Problem) -> None:
+        """Print what is wrong, whatever the level."""
         print(f"salver: {problem}", file=sys.stderr, flush=True)
 
 
 def counted(count: int, noun: str) -> str:
+    """`1 call`, `2 calls`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 

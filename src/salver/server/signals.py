@@ -23,6 +23,7 @@ class StopSignal:
 
     @property
     def asked(self) -> bool:
+        """Whether the first signal has come."""
         return self._asked.is_set()
 
     def wait(self) -> None:

@@ -50,6 +50,7 @@ class Server:
             raise ServerExited(self.output)
 
     def signal(self, number: int = signal.SIGTERM) -> None:
+        """Send it a signal; a first SIGTERM or SIGINT lets it answer what it has accepted."""
         self.process.send_signal(number)
 
     def wait(self, timeout: float) -> int:
