@@ -12,8 +12,8 @@ import grpc
 import numpy as np
 import pytest
 from support.http import get, post
+from support.waiting import metric, until
 from support.waiting import running as busy
-from support.waiting import until
 
 from examples.models import add, write
 from salver.client.api import Client
@@ -52,14 +52,16 @@ def test_neither_numpy_nor_a_framework_nor_a_python_grpc_is_loaded(server: Serve
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_lets_accepted_calls_be_answered_and_refuses_new_ones(models: Path, number: int) -> None:
     with running(models) as server, Client(server.address) as client, ThreadPoolExecutor() as pool:
-        calls = [pool.submit(client.infer, "slow", steps(150), timeout=40) for _ in range(2)]
-        until(lambda: busy(server.address, "slow"))
+        calls = [pool.submit(client.infer, "slow", steps(300), timeout=40) for _ in range(2)]
+        by_http = pool.submit(post, server.address, "/servables/slow", {"steps": [300]})
+        until(lambda: metric(server.address, "salver_calls_in_flight") == 3)
         assert client.health() == "SERVING"
         server.signal(number)
         until(lambda: not_serving(client))
         with pytest.raises(Unavailable):
             client.infer("slow", steps(1), timeout=20)
-        assert [call.result()["done"].tolist() for call in calls] == [[150], [150]]
+        assert [call.result()["done"].tolist() for call in calls] == [[300], [300]]
+        assert by_http.result().json == {"done": [300]}
         assert server.wait(30) == 0
     assert server.output.endswith("stopped\n")
 
