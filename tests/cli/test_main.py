@@ -44,6 +44,13 @@ def test_what_was_asked_wrongly_is_told_with_a_remedy_and_status_2(
     assert "remedy: " in complaint
 
 
+@pytest.mark.parametrize("text", ["0", "-1", "soon", "inf", "nan"])
+def test_a_time_out_is_a_positive_number(capsys: pytest.CaptureFixture[str], text: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        make_parser().parse_args(["status", "--timeout", text])
+    assert f"'{text}' is no usable value: expected seconds, more than 0" in capsys.readouterr().err
+
+
 def test_the_module_is_the_command() -> None:
     command = [sys.executable, "-m", "salver", "--version"]
     ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=50)

@@ -77,6 +77,7 @@ def test_call_prints_the_outputs(address: str, tmp_path: Path, arguments: tuple[
     ("arguments", "told"),
     [
         (("nowhere", "x=1"), "Request for unknown model: 'nowhere' is not found"),
+        (("slow", "steps=1000", "--timeout", "0.05"), "remedy: give it more time with --timeout"),
         (("add", "x1=1", "x1=2"), "input 'x1' is given twice"),
         (("add", "x1"), "'x1' is no input: expected NAME=VALUE"),
         (("add", "x1=[[1,2"), "is no JSON"),

@@ -108,7 +108,17 @@ def _add_connection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ca", metavar="FILE", help="PEM file with the authority of the server's certificate")
     parser.add_argument("--certificate", metavar="FILE", help="PEM file with your own certificate, for mutual TLS")
     parser.add_argument("--key", metavar="FILE", help="PEM file with the private key of your certificate")
-    parser.add_argument("--timeout", metavar="S", type=float, default=30.0, help="seconds to wait (default 30)")
+    parser.add_argument("--timeout", metavar="S", type=_seconds, default=30.0, help="seconds to wait (default 30)")
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is no usable value: expected seconds, more than 0")
+    return value
 
 
 def _serve(options: argparse.Namespace) -> int:
