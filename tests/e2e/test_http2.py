@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import hpack
+import numpy as np
 import pytest
 from hyperframe.frame import (
     ContinuationFrame,
@@ -21,8 +22,10 @@ from hyperframe.frame import (
     SettingsFrame,
     WindowUpdateFrame,
 )
+from support.waiting import until
 
 from salver.client.api import Client
+from salver.client.errors import ResourceExhausted, Unavailable
 from salver.testing.server import Server, running
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -52,8 +55,10 @@ class Peer:
             return False
         return True
 
-    def headers(self, stream: int, *, end_stream: bool = True, end_headers: bool = True) -> HeadersFrame:
-        pairs = [(":method", "POST"), (":scheme", "http"), (":authority", "a"), (":path", "/v2/models/add/infer")]
+    def headers(
+        self, stream: int, path: str = "/v2/models/add/infer", *, end_stream: bool = True, end_headers: bool = True
+    ) -> HeadersFrame:
+        pairs = [(":method", "POST"), (":scheme", "http"), (":authority", "a"), (":path", path)]
         frame = HeadersFrame(stream, self.encoder.encode(pairs))
         flags = {"END_HEADERS": end_headers, "END_STREAM": end_stream}
         for flag in (flag for flag, wanted in flags.items() if wanted):
@@ -240,6 +245,32 @@ def test_a_window_that_stays_closed_holds_only_its_own_stream(peer: Peer, client
     peer.send(WindowUpdateFrame(1, window_increment=2**16))
     answers = (frame for frame in peer.frames() if isinstance(frame, DataFrame) and frame.data)
     assert b"error" in next(answers).data
+
+
+def test_large_replies_that_nobody_reads_are_bounded(models: Path) -> None:
+    large = {"x": np.zeros((1, 100_000), np.float32)}
+    with running(models, "--max-bytes-in-flight", "8MiB") as server, Client(server.address) as client:
+        hoarder = Peer(server.address)
+        with closing(hoarder.socket):
+            hoarder.send(SettingsFrame(0, settings={SettingsFrame.INITIAL_WINDOW_SIZE: 0}))
+            next(frame for frame in hoarder.frames() if isinstance(frame, WindowUpdateFrame))
+            hoarder.send(SettingsFrame(0, flags=["ACK"]))
+            body = b'{"x":[' + b",".join([b"0"] * 100_000) + b"]}"
+            for stream in range(1, 60, 2):
+                pieces = [DataFrame(stream, body[at : at + 16000]) for at in range(0, len(body), 16000)]
+                pieces[-1].flags.add("END_STREAM")
+                hoarder.send(hoarder.headers(stream, "/servables/any_length", end_stream=False), *pieces)
+            until(lambda: is_refused(client, large))
+            assert client.is_ready()
+        until(lambda: not is_refused(client, large))
+
+
+def is_refused(client: Client, inputs: dict[str, np.ndarray]) -> bool:
+    try:
+        client.infer("any_length", inputs, timeout=PATIENCE)
+    except (ResourceExhausted, Unavailable):
+        return True
+    return False
 
 
 def test_a_client_that_says_nothing_is_let_go(models: Path) -> None:

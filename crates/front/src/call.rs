@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use salver_core::{Answer, Code, Error, Part};
+use salver_core::{Answer, Code, Error, Part, Tensor};
 use salver_engine::{clock, Permit, Version};
-use salver_wire::{Exchange, GrpcReply, HttpReply};
+use salver_wire::{Body, Exchange, GrpcReply, HttpReply};
 use tokio::time::timeout_at;
 
 use crate::metrics::Protocol;
@@ -24,20 +24,20 @@ pub struct Facts<'a> {
     pub permit: &'a mut Permit,
 }
 
-/// A reply whose size can be counted.
-pub trait Weighed {
-    fn weight(&self) -> usize;
+/// A reply of any protocol.
+pub trait Reply {
+    fn body(&mut self) -> &mut Body;
 }
 
-impl Weighed for GrpcReply {
-    fn weight(&self) -> usize {
-        self.body.iter().map(Bytes::len).sum()
+impl Reply for GrpcReply {
+    fn body(&mut self) -> &mut Body {
+        &mut self.body
     }
 }
 
-impl Weighed for HttpReply {
-    fn weight(&self) -> usize {
-        self.body.iter().map(Bytes::len).sum()
+impl Reply for HttpReply {
+    fn body(&mut self) -> &mut Body {
+        &mut self.body
     }
 }
 
@@ -45,7 +45,7 @@ impl Weighed for HttpReply {
 pub async fn call<E>(shared: &Shared, mut exchange: E, facts: Facts<'_>) -> E::Reply
 where
     E: Exchange,
-    E::Reply: Weighed,
+    E::Reply: Reply,
 {
     let (version, index) = match find(shared, &exchange) {
         Ok(found) => found,
@@ -66,13 +66,55 @@ where
         },
         Err(error) => Err(error),
     };
-    let (code, reply) = match outcome {
-        Ok(answer) => (code_of(&answer), exchange.answer(servable, method, answer)),
+    let outcome = outcome.and_then(|answer| Ok((hold(shared, &answer)?, answer)));
+    let (code, mut reply) = match outcome {
+        Ok((held, answer)) => {
+            let code = code_of(&answer);
+            let mut reply = exchange.answer(servable, method, answer);
+            keep(held, reply.body());
+            (code, reply)
+        }
         Err(error) => (error.code(), exchange.refuse(&error)),
     };
+    let sent = reply.body().iter().map(Bytes::len).sum();
     let meter = shared.metrics.calls.meter(&version, index, facts.protocol);
-    meter.finished(code, facts.began.elapsed(), facts.received, reply.weight());
+    meter.finished(code, facts.began.elapsed(), facts.received, sent);
     reply
+}
+
+/// Replies from here on, and chunks of them, are counted until they are sent.
+const LARGE: usize = 16 * 1024;
+
+/// A permit for a large answer, so that what callers ask for and do not read is bounded.
+fn hold(shared: &Shared, answer: &Answer) -> Result<Option<Permit>, Error> {
+    let columns = answer.items.iter().filter_map(|item| item.outcome.as_ref().ok()).flatten();
+    let weight: usize = columns.map(Tensor::weight).sum();
+    if weight < LARGE {
+        return Ok(None);
+    }
+    let mut permit = shared.outgoing.admit()?;
+    permit.grow(weight as u64)?;
+    Ok(Some(permit))
+}
+
+/// Ties the permit to the reply's large chunks: it is given back when the last of them is sent, or dropped.
+fn keep(permit: Option<Permit>, body: &mut Body) {
+    let Some(permit) = permit.map(Arc::new) else { return };
+    for chunk in body.iter_mut().filter(|chunk| chunk.len() >= LARGE) {
+        let bytes = std::mem::take(chunk);
+        *chunk = Bytes::from_owner(Held { bytes, _permit: Arc::clone(&permit) });
+    }
+}
+
+struct Held {
+    bytes: Bytes,
+    _permit: Arc<Permit>,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// How much more memory the parts take than the request did: a short text takes more for its place than for itself.

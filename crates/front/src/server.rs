@@ -72,8 +72,9 @@ impl Server {
         self.shared.drain();
     }
 
+    /// Calls that are being read, run or answered; a large reply counts until it is sent.
     pub fn calls_in_flight(&self) -> u64 {
-        self.shared.admission.calls()
+        self.shared.admission.calls() + self.shared.outgoing.calls()
     }
 
     /// Closes listeners and connections and ends the threads. Doing it again does nothing.

@@ -29,6 +29,8 @@ pub struct Shared {
     pub settings: Settings,
     pub router: Arc<Router<Version>>,
     pub admission: Arc<Admission>,
+    /// Large replies that are not sent yet. Once a client has asked for one it may take its time, also while draining.
+    pub outgoing: Arc<Admission>,
     /// For what must be answered however busy the server is: health.
     pub aside: Arc<Admission>,
     pub metrics: Metrics,
@@ -46,9 +48,10 @@ impl Shared {
         let metrics = Metrics::new(Arc::clone(&router), Arc::clone(&admission));
         let (changes, _) = watch::channel(0);
         let (stopping, _) = watch::channel(false);
+        let outgoing = Admission::new(u64::MAX, settings.max_bytes_in_flight);
         let aside = Admission::new(ASIDE_CALLS, ASIDE_BYTES);
         let (unavailable, draining) = (ArcSwap::default(), AtomicBool::new(false));
-        Shared { settings, router, admission, aside, metrics, unavailable, draining, changes, stopping }
+        Shared { settings, router, admission, outgoing, aside, metrics, unavailable, draining, changes, stopping }
     }
 
     pub fn publish(&self, routes: Routes<Version>, unavailable: Vec<Unavailable>) {
