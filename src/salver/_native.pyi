@@ -59,6 +59,12 @@ class Version:
     def close(self) -> None:
         """Accept nothing new; lanes end when what was accepted is answered."""
 
+    def end(self) -> None:
+        """Close, cut short what still runs, and wait until the lanes have ended.
+
+        Without it a process may end under a running model, whose runtime is then torn down around it.
+        """
+
     def drained(self) -> bool: ...
 
 @final

@@ -34,6 +34,11 @@ impl Port {
         dims.len() == row.len() && dims.iter().zip(row).all(|(dim, &length)| dim.admits(length))
     }
 
+    /// Whether a row is bytes one after the other, uint8 in one dimension, so that a file can be its value.
+    pub fn is_byte_row(&self) -> bool {
+        self.dtype == Some(DType::U8) && self.dims.as_ref().is_some_and(|dims| dims.len() == 1)
+    }
+
     /// The row's shape if it is fully declared.
     pub fn fixed_shape(&self) -> Option<Shape> {
         let dims: Option<Vec<usize>> = self.dims.as_ref()?.iter().map(Dim::fixed).collect();

@@ -1,7 +1,7 @@
 use std::io;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use salver_core::{Error, Tensor};
 use salver_engine::{Batch, BatchOutcome, LaneId, Version};
@@ -10,7 +10,7 @@ use salver_engine::{Batch, BatchOutcome, LaneId, Version};
 ///
 /// `run` gets a batch's columns, with the rows as leading dimension, and gives the outputs' or the error's text.
 /// Should it panic, its batch fails and the lane goes on.
-pub fn spawn_lane<R>(version: Arc<Version>, stage: usize, run: R) -> io::Result<()>
+pub fn spawn_lane<R>(version: Arc<Version>, stage: usize, run: R) -> io::Result<JoinHandle<()>>
 where
     R: FnMut(Vec<Tensor>) -> Result<Vec<Tensor>, String> + Send + 'static,
 {
@@ -24,7 +24,7 @@ where
     if spawned.is_err() {
         version.lose_lane(lane);
     }
-    spawned.map(drop)
+    spawned
 }
 
 fn serve<R>(version: &Version, lane: LaneId, stage: &str, mut run: R)

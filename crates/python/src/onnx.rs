@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use salver_core::Tensor;
 use salver_exec::{LoadError, OnnxModel as Model, Options};
 
-use crate::tensor::{given, port, tensor, Given, Port};
+use crate::tensor::{port, taken, tensor, Given, Port, Taken};
 
 #[pyclass(frozen, module = "salver._native")]
 pub struct OnnxModel {
@@ -46,14 +46,14 @@ impl OnnxModel {
         self.outputs.iter().map(port).collect()
     }
 
-    fn run(&self, py: Python<'_>, inputs: Vec<Given>) -> PyResult<Vec<(&'static str, Vec<usize>, Py<PyAny>)>> {
+    fn run(&self, py: Python<'_>, inputs: Vec<Given>) -> PyResult<Vec<Taken>> {
         let inputs: Vec<Tensor> = inputs.into_iter().map(tensor).collect::<PyResult<_>>()?;
         if inputs.len() != self.inputs.len() {
             let text = format!("the model takes {} inputs, but got {}", self.inputs.len(), inputs.len());
             return Err(PyErr::new::<PyValueError, _>(text));
         }
         let outputs = py.detach(|| self.run_detached(inputs))?;
-        outputs.iter().map(|output| given(py, output)).collect()
+        outputs.iter().map(|output| taken(py, output)).collect()
     }
 }
 

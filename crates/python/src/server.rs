@@ -46,7 +46,7 @@ impl Server {
     fn publish(&self, versions: Vec<Bound<'_, Version>>, unavailable: Vec<(String, u64, String)>) {
         let mut entries: BTreeMap<String, Entry<Engine>> = BTreeMap::new();
         for version in &versions {
-            let engine = Arc::clone(&version.get().0);
+            let engine = Arc::clone(&version.get().engine);
             let servable = engine.servable();
             let (name, number) = (servable.name.clone(), servable.version);
             entries.entry(name).or_default().versions.insert(number, engine);

@@ -28,8 +28,10 @@ pub fn tensor((dtype, shape, data): Given) -> PyResult<Tensor> {
     tensor.ok_or_else(|| refuse(format!("the data does not have the size of {shown}")))
 }
 
-/// The tensor as (element type, shape, data).
-pub fn given(py: Python<'_>, tensor: &Tensor) -> PyResult<(&'static str, Vec<usize>, Py<PyAny>)> {
+/// (element type, shape, data) as Python gets it.
+pub type Taken = (&'static str, Vec<usize>, Py<PyAny>);
+
+pub fn taken(py: Python<'_>, tensor: &Tensor) -> PyResult<Taken> {
     let data = match tensor.dtype().is_variable() {
         true => PyList::new(py, tensor.values().iter().map(|value| PyBytes::new(py, value)))?.into_any(),
         false => PyBytes::new(py, tensor.bytes()).into_any(),

@@ -1,4 +1,5 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
@@ -10,7 +11,15 @@ use serde_json::{json, Value};
 use crate::onnx::OnnxModel;
 
 #[pyclass(frozen, module = "salver._native")]
-pub struct Version(pub Arc<Engine>);
+pub struct Version {
+    pub engine: Arc<Engine>,
+    lanes: Mutex<Vec<Lane>>,
+}
+
+struct Lane {
+    thread: JoinHandle<()>,
+    cut_short: Box<dyn Fn() + Send + Sync>,
+}
 
 #[pymethods]
 impl Version {
@@ -18,17 +27,17 @@ impl Version {
     fn new(servable: &str) -> PyResult<Version> {
         let servable = Servable::from_json(servable).map_err(PyErr::new::<PyValueError, _>)?;
         let engine = Engine::new(servable).map_err(|error| PyErr::new::<PyValueError, _>(error.to_string()))?;
-        Ok(Version(engine))
+        Ok(Version { engine, lanes: Mutex::default() })
     }
 
     #[getter]
     fn name(&self) -> &str {
-        &self.0.servable().name
+        &self.engine.servable().name
     }
 
     #[getter]
     fn version(&self) -> u64 {
-        self.0.servable().version
+        self.engine.servable().version
     }
 
     fn add_onnx_lanes(
@@ -39,19 +48,21 @@ impl Version {
         batched: bool,
         lanes: usize,
     ) -> PyResult<()> {
-        if stage >= self.0.servable().stages.len() || lanes == 0 {
+        if stage >= self.engine.servable().stages.len() || lanes == 0 {
             return Err(PyErr::new::<PyValueError, _>("there must be such a stage, and at least one lane"));
         }
         for mut session in py.detach(|| model.sessions(lanes))? {
+            let cut_short = Box::new(session.breaker());
             let run = move |columns| run_stage(&mut session, batched, columns);
-            spawn_lane(Arc::clone(&self.0), stage, run)
+            let thread = spawn_lane(Arc::clone(&self.engine), stage, run)
                 .map_err(|error| PyErr::new::<PyOSError, _>(format!("cannot start a lane's thread: {error}")))?;
+            self.lanes.lock().unwrap_or_else(PoisonError::into_inner).push(Lane { thread, cut_short });
         }
         Ok(())
     }
 
     fn statistics(&self) -> String {
-        let statistics = self.0.statistics();
+        let statistics = self.engine.statistics();
         let stages: Vec<Value> = statistics.stages.iter().map(stage).collect();
         json!({
             "calls_in_flight": statistics.calls_in_flight,
@@ -64,11 +75,21 @@ impl Version {
     }
 
     fn close(&self) {
-        self.0.close();
+        self.engine.close();
+    }
+
+    fn end(&self, py: Python<'_>) {
+        self.engine.close();
+        let lanes = std::mem::take(&mut *self.lanes.lock().unwrap_or_else(PoisonError::into_inner));
+        py.detach(|| {
+            lanes.iter().for_each(|lane| (lane.cut_short)());
+            // A lane that panicked has nothing left to end.
+            lanes.into_iter().for_each(|lane| drop(lane.thread.join()));
+        });
     }
 
     fn drained(&self) -> bool {
-        self.0.in_flight() == 0
+        self.engine.in_flight() == 0
     }
 }
 

@@ -26,11 +26,13 @@ def serve(config: Config, directory: Path) -> int:
     stop, report = StopSignal(), Report(config.log_level)
     repository = scan(directory, SUFFIXES)
     server = _native.Server(native_settings(config))
+    versions: tuple[_native.Version, ...] = ()
     try:
         server.publish([], loading(repository.versions))
         bound = [_listen(server, config, address) for address in config.listen]
         report.say(f"salver {_native.version()}, loading {counted(len(repository.versions), 'version')}")
         catalog = load_all(repository, lambda: not stop.asked)
+        versions = catalog.versions
         _announce(report, repository, catalog)
         if not catalog.versions:
             return 0 if stop.asked else _nothing_to_serve(report, directory)
@@ -42,6 +44,8 @@ def serve(config: Config, directory: Path) -> int:
         return _drain(server, catalog, config.drain_timeout_s, report)
     finally:
         server.stop()
+        for version in versions:
+            version.end()
 
 
 def _listen(server: _native.Server, config: Config, address: Address) -> Address:

@@ -1,7 +1,8 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use ort::session::{Session, SessionInputValue};
+use ort::session::{RunOptions, Session, SessionInputValue};
 use ort::value::ValueType;
 use salver_core::{DType, Dim, Tensor};
 
@@ -22,6 +23,7 @@ pub struct OnnxModel {
     path: PathBuf,
     options: Options,
     session: Session,
+    run: Arc<RunOptions>,
     inputs: Vec<Outlet>,
     outputs: Vec<Outlet>,
 }
@@ -33,7 +35,9 @@ impl OnnxModel {
         let session = builder.commit_from_file(path).map_err(|error| LoadError::Model(unplaced(&error, path)))?;
         let inputs = session.inputs().iter().map(outlet).collect::<Result<_, _>>()?;
         let outputs = session.outputs().iter().map(outlet).collect::<Result<_, _>>()?;
-        Ok(OnnxModel { library: library.into(), path: path.into(), options, session, inputs, outputs })
+        let run = RunOptions::new().map_err(|error| LoadError::Model(error.to_string()))?;
+        let (library, path, run) = (library.into(), path.into(), Arc::new(run));
+        Ok(OnnxModel { library, path, options, session, run, inputs, outputs })
     }
 
     /// The same model in another session.
@@ -49,6 +53,15 @@ impl OnnxModel {
         &self.outputs
     }
 
+    /// Ends what this session runs, now and from now on, whichever thread it runs in.
+    pub fn breaker(&self) -> impl Fn() + Send + Sync + 'static {
+        let run = Arc::clone(&self.run);
+        move || {
+            // Should it not work, the run just takes its time.
+            let _ = run.terminate();
+        }
+    }
+
     /// Runs the model once on whole tensors, given in the order of its inputs.
     ///
     /// The error is the runtime's own text, or says which input or output was at fault.
@@ -58,7 +71,7 @@ impl OnnxModel {
         for (tensor, outlet) in aligned.iter().zip(&self.inputs) {
             given.push(values::input(tensor).map_err(|problem| format!("input '{}': {problem}", outlet.name))?);
         }
-        let results = self.session.run(given.as_slice()).map_err(|error| error.to_string())?;
+        let results = self.session.run_with_options(given.as_slice(), &*self.run).map_err(|error| error.to_string())?;
         let named = results.into_iter();
         named
             .map(|(name, value)| values::output(value).map_err(|problem| format!("output '{name}': {problem}")))

@@ -125,11 +125,11 @@ impl<'a> Reader<'a> {
 
     fn raw(&self, body: Bytes) -> Result<Row> {
         match &self.method.contract.inputs[..] {
-            [input] if input.dtype.is_none_or(DType::is_variable) => {
+            [input] if Input::takes_bytes(input) => {
                 Ok(vec![self.input(input).value(body, DType::Bytes)?])
             }
             inputs => Err(malformed(format!(
-                "only a method with a single input of bytes or str takes a raw body, but '{}' takes {}; send JSON or \
+                "only a method with a single input of bytes, str or uint8 in one dimension takes a raw body, but '{}' takes {}; send JSON or \
                  multipart/form-data",
                 self.method.name,
                 with_types(inputs)

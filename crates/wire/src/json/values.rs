@@ -37,8 +37,16 @@ impl Input<'_> {
         tensor.ok_or_else(|| Error::internal("the elements read do not fit their shape"))
     }
 
+    /// Whether the port takes bytes as they are.
+    pub fn takes_bytes(port: &Port) -> bool {
+        port.dtype.is_none_or(DType::is_variable) || port.is_byte_row()
+    }
+
     /// One value of text or bytes as it is; `untyped` is its type where none is declared.
     pub fn value(&self, value: Bytes, untyped: DType) -> Result<Tensor> {
+        if self.port.is_byte_row() {
+            return self.byte_row(value);
+        }
         let dtype = self.port.dtype.unwrap_or(untyped);
         if dtype == DType::Str && std::str::from_utf8(&value).is_err() {
             return Err(self.wrong("its text is not UTF-8"));
@@ -52,11 +60,21 @@ impl Input<'_> {
         tensor.ok_or_else(|| Error::internal("a single value does not fit its shape"))
     }
 
+    fn byte_row(&self, value: Bytes) -> Result<Tensor> {
+        let shape = Shape::new([value.len()]);
+        if !self.port.admits(shape.dims()) {
+            return Err(self.wrong_shape(&shape));
+        }
+        let tensor = Tensor::fixed(DType::U8, Shape::batched(1, shape.dims()), value);
+        tensor.ok_or_else(|| Error::internal("a file does not fit its own length"))
+    }
+
     /// A field of a form: a value of text or bytes as it is, one of another type as JSON.
     pub fn field(&self, kind: FieldKind, content: Bytes) -> Result<Tensor> {
         let json = || std::str::from_utf8(&content).map_err(|_| self.wrong("its text is not UTF-8"));
         match (kind, self.port.dtype) {
             (FieldKind::Json, _) => self.json(json()?.trim()),
+            (FieldKind::File, _) if Self::takes_bytes(self.port) => self.value(content, DType::Bytes),
             (_, Some(dtype)) if !dtype.is_variable() => self.json(json()?.trim()),
             (FieldKind::File, _) => self.value(content, DType::Bytes),
             (FieldKind::Text, _) => self.value(content, DType::Str),

@@ -119,6 +119,11 @@ impl Check<'_> {
     }
 
     fn shape(&self, port: &Port, header: &Header) -> Result<Shape, Error> {
+        if header.shape.iter().any(|&dim| dim < 0) {
+            let detail =
+                format!("its shape {:?} has a negative length; send the lengths of what is sent", header.shape);
+            return Err(Error::InputValue { servable: self.model.into(), input: port.name.clone(), detail });
+        }
         let given: Option<SmallVec<[usize; 5]>> = header.shape.iter().map(|&dim| usize::try_from(dim).ok()).collect();
         let shape = given.and_then(|given| self.with_rows(port, &given)).ok_or_else(|| Error::InputShape {
             servable: self.model.into(),

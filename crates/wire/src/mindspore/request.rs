@@ -164,6 +164,13 @@ impl Sent {
         }
     }
 
+    /// Bytes as MindSpore's own functions get them: an array of uint8.
+    fn into_byte_row(self) -> (Sent, DType, Shape) {
+        let length = self.value.len();
+        let sent = Sent { data: self.value, dims: vec![length as i64], ..Sent::default() };
+        (sent, DType::U8, Shape::new([length]))
+    }
+
     fn into_tensor(self, dtype: DType, row: &Shape) -> Result<Tensor> {
         let shape = Shape::batched(1, row.dims());
         let tensor = match dtype.is_variable() {
@@ -245,7 +252,10 @@ impl Reader<'_> {
         for (input, tensor) in inputs.iter().zip(tensors) {
             let sent = Sent::read(tensor)?;
             let (dtype, shape) = sent.check().map_err(|detail| self.bad_tensor(input, detail))?;
-            checked.push((sent, dtype, shape));
+            checked.push(match dtype {
+                DType::Bytes if input.is_byte_row() => sent.into_byte_row(),
+                _ => (sent, dtype, shape),
+            });
         }
         let admitted = checked.into_iter().enumerate().map(|(index, (sent, dtype, shape))| {
             let row = self.row_shape(index, &sent, dtype, shape)?;

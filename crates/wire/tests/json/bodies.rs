@@ -9,7 +9,9 @@ fn a_raw_body_is_the_value_of_the_only_input() {
     let image = echo(vec![port("image", DType::Bytes, Some(&[Dim::Fixed(1)]))]);
     let text = echo(vec![port("text", DType::Str, Some(&[]))]);
     let untyped = echo(vec![port("data", None, None)]);
+    let file = echo(vec![port("file", DType::U8, Some(&[Dim::Free("length".into())]))]);
     let cases = [
+        (&file, "image/png", &b"\xff\xd8"[..], r#"{"file":[255,216]}"#),
         (&image, "image/png", &b"\xff\xd8"[..], r#"{"image":[{"b64":"/9g="}]}"#),
         (&image, "application/octet-stream", b"", r#"{"image":[{"b64":""}]}"#),
         (&text, "Application/Octet-Stream; x=y", b"hej", r#"{"text":"hej"}"#),
@@ -27,8 +29,9 @@ fn a_raw_body_must_have_a_single_input_to_go_to() {
     let cases = [
         (
             picture(),
-            "malformed body: only a method with a single input of bytes or str takes a raw body, but 'predict' takes \
-             'image': bytes [], 'title': str [], 'size': int32 [2]; send JSON or multipart/form-data",
+            "malformed body: only a method with a single input of bytes, str or uint8 in one dimension takes a raw \
+             body, but 'predict' takes 'image': bytes [], 'title': str [], 'size': int32 [2]; send JSON or \
+             multipart/form-data",
         ),
         (two, "input 'names' of servable 'echo' has 1 elements, but its shape needs 2"),
         (text, "input 'text' of servable 'echo': its text is not UTF-8 (the input is str of any shape)"),

@@ -60,8 +60,8 @@ fn every_fault_has_its_text() {
         (
             |r| r.inputs[1].shape = vec![-1, 2, 2],
             3,
-            "[request id: <id_unknown>] unexpected shape for input 'x2' for model 'm'. Expected [-1,2,2], \
-             got [-1,2,2]. NOTE: the model is batched, so a batch dimension is prepended to the shape of each input.",
+            "[request id: <id_unknown>] input 'x2' for model 'm': its shape [-1, 2, 2] has a negative length; send \
+             the lengths of what is sent",
         ),
         (
             |r| r.inputs[1].shape = vec![0, 2, 2],

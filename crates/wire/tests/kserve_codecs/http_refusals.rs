@@ -131,6 +131,8 @@ fn every_fault_of_a_body_has_its_text() {
     let error = Infer::parse("m", None, Some("+1"), "{}".into()).err().unwrap();
     let text = "Unable to parse Inference-Header-Content-Length, got: '+1'; it must be the number of bytes of JSON in the body";
     assert_eq!(told(http_reply(&error, "")).1, text);
+    let error = Infer::parse("m", None, None, "[1]".into()).err().unwrap();
+    assert!(told(http_reply(&error, "")).1.ends_with("a request is an object with the member 'inputs'"));
     let infer = Infer::parse("m", Some("0"), None, more.into()).unwrap();
     assert_eq!(told(http_reply(&infer.target().unwrap_err(), "")).0, 400);
 }

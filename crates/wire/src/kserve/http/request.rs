@@ -40,6 +40,9 @@ impl Request {
             return Ok(Request { whole: Some(body), binary_output: true, ..Request::default() });
         }
         let (json, mut blobs) = (body.slice(..length), body.slice(length..));
+        if json.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Error::malformed("JSON", "a request is an object with the member 'inputs'"));
+        }
         let document: Document = serde_json::from_slice(&json).map_err(|error| Error::malformed("JSON", error))?;
         let parameters = document.parameters.unwrap_or_default();
         if let Some(refused) = parameters.keys().find_map(|key| refused_key(key, None)) {
