@@ -12,11 +12,13 @@ use salver_wire::Exchange;
 
 static ECHO: LazyLock<Servable> = LazyLock::new(|| {
     let ports = r#"[{"name": "x", "dtype": "float32", "dims": [2, "n"]}, {"name": "b", "dtype": "bytes", "dims": null},
-        {"name": "any", "dtype": null, "dims": null}]"#;
+        {"name": "any", "dtype": null, "dims": null}, {"name": "o", "dtype": "int8", "dims": [], "optional": true},
+        {"name": "doc", "dtype": "str", "dims": [], "optional": true, "json": true}]"#;
     let text = format!(
         r#"{{"name": "echo", "version": 1, "runtime": "none", "stages": [], "methods": [{{"name": "predict",
         "contract": {{"inputs": {ports}, "outputs": {ports}, "batched": true}},
-        "plan": {{"steps": [], "outputs": [{{"input": 0}}, {{"input": 1}}, {{"input": 2}}]}}}}]}}"#
+        "plan": {{"steps": [], "outputs": [{{"input": 0}}, {{"input": 1}}, {{"input": 2}}, {{"input": 3}},
+        {{"input": 4}}]}}}}]}}"#
     );
     Servable::from_json(&text).expect("the servable is well-formed")
 });

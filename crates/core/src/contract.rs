@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{DType, Shape};
+use crate::{DType, Shape, Tensor};
 
 /// One axis of a row: a fixed length, or any length under a name that may be empty.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -25,9 +25,20 @@ pub struct Port {
     pub name: String,
     pub dtype: Option<DType>,
     pub dims: Option<Vec<Dim>>,
+    /// An input that requests may leave out; the stage then gets [`Port::absent`].
+    #[serde(default)]
+    pub optional: bool,
+    /// Text that is a JSON document, which JSON protocols show as what it says.
+    #[serde(default)]
+    pub json: bool,
 }
 
 impl Port {
+    /// The mark of absence: what `rows` rows have in the place of an optional input that was left out.
+    pub fn absent(rows: usize) -> Tensor {
+        Tensor::absent(rows)
+    }
+
     /// Whether a row of this shape is what the port declares.
     pub fn admits(&self, row: &[usize]) -> bool {
         let Some(dims) = &self.dims else { return true };
@@ -80,7 +91,7 @@ mod tests {
     use super::*;
 
     fn port(dims: Option<Vec<Dim>>) -> Port {
-        Port { name: "x".into(), dtype: Some(DType::F32), dims }
+        Port { name: "x".into(), dtype: Some(DType::F32), dims, optional: false, json: false }
     }
 
     #[test]

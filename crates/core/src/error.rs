@@ -156,6 +156,15 @@ pub enum Error {
         stage: String,
         message: String,
     },
+    /// The author's code failed. `what` names it ("Function 'add.decode'"), `index` is its place in `method`, from 1;
+    /// where `what` is empty, `message` says all.
+    Author {
+        fault: Fault,
+        what: String,
+        method: String,
+        index: u32,
+        message: String,
+    },
     /// The executor was lost after it had started.
     Lost {
         stage: String,
@@ -169,15 +178,29 @@ pub enum Error {
     },
 }
 
+/// Whose fault it is that the author's code gave no outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It raised, perhaps because of a single row.
+    Raised,
+    /// It refused the row's input.
+    Input,
+    /// It gave what it may not give.
+    Output,
+}
+
 /// The canonical gRPC codes that errors have, whatever a protocol makes of them; also the `code` of metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
     Ok = 0,
     Cancelled = 1,
+    Unknown = 2,
     InvalidArgument = 3,
     DeadlineExceeded = 4,
     NotFound = 5,
+    PermissionDenied = 7,
     ResourceExhausted = 8,
+    FailedPrecondition = 9,
     Unimplemented = 12,
     Internal = 13,
     Unavailable = 14,
@@ -188,10 +211,13 @@ impl Code {
         match self {
             Code::Ok => "OK",
             Code::Cancelled => "CANCELLED",
+            Code::Unknown => "UNKNOWN",
             Code::InvalidArgument => "INVALID_ARGUMENT",
             Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
             Code::NotFound => "NOT_FOUND",
+            Code::PermissionDenied => "PERMISSION_DENIED",
             Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+            Code::FailedPrecondition => "FAILED_PRECONDITION",
             Code::Unimplemented => "UNIMPLEMENTED",
             Code::Internal => "INTERNAL",
             Code::Unavailable => "UNAVAILABLE",
@@ -202,11 +228,12 @@ impl Code {
     pub const fn http(self) -> u16 {
         match self {
             Code::Ok => 200,
-            Code::InvalidArgument => 400,
+            Code::InvalidArgument | Code::FailedPrecondition => 400,
+            Code::PermissionDenied => 403,
             Code::NotFound => 404,
             Code::ResourceExhausted => 429,
             Code::Cancelled => 499,
-            Code::Internal => 500,
+            Code::Internal | Code::Unknown => 500,
             Code::Unimplemented => 501,
             Code::Unavailable => 503,
             Code::DeadlineExceeded => 504,
@@ -223,14 +250,19 @@ impl Error {
             UnknownInput { .. } | RepeatedInput { .. } | UnknownOutput { .. } => Code::InvalidArgument,
             RepeatedOutput { .. } | InputType { .. } | InputShape { .. } => Code::InvalidArgument,
             InputSize { .. } | InputElements { .. } | RowsDiffer { .. } => Code::InvalidArgument,
-            InputValue { .. } => Code::InvalidArgument,
+            InputValue { .. } | Author { fault: Fault::Input, .. } => Code::InvalidArgument,
             Unsupported { .. } => Code::Unimplemented,
             TooLarge { .. } | Busy { .. } => Code::ResourceExhausted,
             NotReady { .. } | Lost { .. } | Draining => Code::Unavailable,
             DeadlineExceeded => Code::DeadlineExceeded,
             Cancelled => Code::Cancelled,
-            Failed { .. } | Internal { .. } => Code::Internal,
+            Failed { .. } | Internal { .. } | Author { .. } => Code::Internal,
         }
+    }
+
+    /// Whether a batch that failed so may have done it because of a single row.
+    pub const fn may_be_a_row(&self) -> bool {
+        matches!(self, Error::Failed { .. } | Error::Author { fault: Fault::Raised, .. })
     }
 
     pub fn internal(detail: impl Into<String>) -> Error {
@@ -337,6 +369,10 @@ impl fmt::Display for Error {
                 resource.option()
             ),
             Failed { stage, message } => write!(f, "stage '{stage}' failed: {message}"),
+            Author { what, message, .. } if what.is_empty() => f.write_str(message),
+            Author { what, method, index, message, .. } => {
+                write!(f, "{what}, stage {index} of method '{method}', failed: {message}")
+            }
             Lost { stage } => {
                 write!(f, "the worker that ran stage '{stage}' was lost; it is being restarted, try again")
             }

@@ -12,7 +12,7 @@ mod tensor;
 
 pub use contract::{Contract, Dim, Port};
 pub use dtype::DType;
-pub use error::{Code, Error, Resource, Result, Shown};
+pub use error::{Code, Error, Fault, Resource, Result, Shown};
 pub use part::{join_columns, Answer, Item, Part, Signature};
 pub use servable::{Batching, Method, Plan, Policy, Servable, Source, StageSpec, Step};
 pub use shape::Shape;

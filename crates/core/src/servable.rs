@@ -66,6 +66,9 @@ pub struct StageSpec {
     pub batching: Batching,
     #[serde(default)]
     pub policy: Policy,
+    /// Whether its code wants to know about callers: metadata, parameters, deadline.
+    #[serde(default)]
+    pub context: bool,
 }
 
 /// Named, typed inputs -> stages -> named, typed outputs.
@@ -74,6 +77,9 @@ pub struct Method {
     pub name: String,
     pub contract: Contract,
     pub plan: Plan,
+    /// Whether each row is answered by a sequence of items, as its last stage gives them.
+    #[serde(default)]
+    pub sequence: bool,
 }
 
 /// One version of what is served under one name, as data.
@@ -126,6 +132,10 @@ impl Servable {
             }
             widths.push(stage.outputs.len());
         }
+        let last = method.plan.steps.last().and_then(|step| self.stages.get(step.stage));
+        if method.sequence && last.is_none_or(|stage| stage.batching == Batching::Batched) {
+            return Err("a sequence must come from a last stage that runs row by row".into());
+        }
         let outputs = &method.plan.outputs;
         let complete = outputs.len() == method.contract.outputs.len();
         match complete && outputs.iter().all(|source| known(source, &widths)) {
@@ -157,7 +167,12 @@ mod tests {
     fn servable(methods: &[&str]) -> Servable {
         let contract = Contract { inputs: vec![], outputs: vec![], batched: true };
         let plan = Plan { steps: vec![], outputs: vec![] };
-        let method = |name: &&str| Method { name: name.to_string(), contract: contract.clone(), plan: plan.clone() };
+        let method = |name: &&str| Method {
+            name: name.to_string(),
+            contract: contract.clone(),
+            plan: plan.clone(),
+            sequence: false,
+        };
         let methods = methods.iter().map(method).collect();
         Servable { name: "s".into(), version: 1, runtime: "none".into(), methods, stages: vec![] }
     }

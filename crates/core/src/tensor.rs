@@ -31,6 +31,11 @@ impl Tensor {
         fits.then_some(Tensor { dtype, shape, data: Data::Variable(values) })
     }
 
+    /// What stands for an optional input that was left out: `rows` rows of no bools.
+    pub(crate) fn absent(rows: usize) -> Tensor {
+        Tensor { dtype: DType::Bool, shape: Shape::batched(rows, &[0]), data: Data::Fixed(Bytes::new()) }
+    }
+
     pub fn dtype(&self) -> DType {
         self.dtype
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use salver_core::{Answer, Error, Item, Part, Tensor};
 use smallvec::SmallVec;
 
-use crate::flow::Fragment;
+use crate::flow::{BatchId, Fragment, Note};
 use crate::hash::FastMap;
 use crate::LaneId;
 
@@ -21,6 +21,8 @@ pub struct NewCall<C> {
     pub parts: Vec<Part>,
     /// In the engine's time.
     pub deadline: Option<u64>,
+    /// What it said beside its inputs, as JSON, for stages that want to know about callers.
+    pub details: Option<Arc<str>>,
     /// Whether items are delivered as they come, in no particular order, or all together and ordered.
     pub streaming: bool,
     /// Handed back with every delivery.
@@ -34,6 +36,8 @@ pub enum Command<C> {
     Deliver { caller: C, ticket: u64, items: Vec<Item>, done: bool },
     /// The lane, which found nothing when it last took, should take again.
     Wake(LaneId),
+    /// The lane, which runs this batch, should know something.
+    Tell(LaneId, BatchId, Note),
 }
 
 /// What an event brings about. To be carried out after the event, in order.
@@ -181,6 +185,13 @@ impl<C: Clone> Calls<C> {
         false
     }
 
+    /// Takes in an item of a sequence that goes on; delivers it to a streaming call.
+    pub fn pass_on(&mut self, ticket: u64, item: Item, out: &mut Outbox<C>) {
+        let Some(call) = self.open.get(&ticket).filter(|call| call.streaming) else { return };
+        out.streams = true;
+        out.commands.push(Command::Deliver { caller: call.caller.clone(), ticket, items: vec![item], done: false });
+    }
+
     /// Takes in the last item of some rows; delivers what is due. Items of unknown calls are discarded.
     pub fn finish(&mut self, ticket: u64, item: Item, out: &mut Outbox<C>) {
         let Entry::Occupied(mut entry) = self.open.entry(ticket) else { return };
@@ -215,7 +226,7 @@ mod tests {
 
     fn call(ticket: u64, rows: &[usize], streaming: bool) -> NewCall<&'static str> {
         let parts = rows.iter().map(|&rows| part(rows)).collect();
-        NewCall { ticket, method: 0, parts, deadline: Some(100), streaming, caller: "me" }
+        NewCall { ticket, method: 0, parts, deadline: Some(100), details: None, streaming, caller: "me" }
     }
 
     fn item(part: usize, first: usize, rows: usize) -> Item {
@@ -236,6 +247,7 @@ mod tests {
             queued: 0,
             order: 0,
             lost: false,
+            details: None,
         }
     }
 
@@ -247,7 +259,7 @@ mod tests {
         let places = |items: Vec<Item>| items.iter().map(|item| (item.part, item.first, item.rows)).collect();
         let one = |command| match command {
             Command::Deliver { items, done, .. } => (places(items), done),
-            Command::Wake(_) => panic!("calls wake nobody"),
+            Command::Wake(_) | Command::Tell(..) => panic!("calls wake nobody"),
         };
         out.commands.drain(..).map(one).collect()
     }

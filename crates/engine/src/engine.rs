@@ -6,7 +6,7 @@ use salver_core::{Error, Part, Servable};
 
 use crate::calls::{Calls, Command, NewCall, Outbox};
 use crate::faults::{Trial, Trials, Verdict};
-use crate::flow::{Batch, BatchId, Fragment, Segment};
+use crate::flow::{Batch, BatchId, Fragment, Note, Segment};
 use crate::hash::FastMap;
 use crate::lanes::{Lane, LaneId, Lanes};
 use crate::plan::Route;
@@ -38,6 +38,20 @@ pub(crate) struct Running {
     pub started: Option<u64>,
 }
 
+impl Running {
+    /// Tells the lane that the caller of some of its rows has left.
+    fn tell_left<C>(&self, id: BatchId, ticket: u64, out: &mut Outbox<C>) {
+        let mut first = 0;
+        for fragment in &self.fragments {
+            if fragment.ticket == ticket {
+                let note = Note::Left { first, rows: fragment.rows };
+                out.commands.push(Command::Tell(self.lane, id, note));
+            }
+            first += fragment.rows;
+        }
+    }
+}
+
 /// The queues, calls and lanes of one servable version.
 ///
 /// Time is the caller's: nanoseconds that never go back. Every call is answered exactly once unless it is
@@ -45,6 +59,8 @@ pub(crate) struct Running {
 /// to wake.
 #[derive(Debug)]
 pub struct Engine<C> {
+    name: String,
+    version: u64,
     pub(crate) routes: Vec<Route>,
     pub(crate) stages: Vec<Stage>,
     pub(crate) calls: Calls<C>,
@@ -59,9 +75,18 @@ impl<C: Clone> Engine<C> {
     /// Refuses a servable whose plans do not hold together.
     pub fn new(servable: &Servable) -> Result<Engine<C>, Error> {
         servable.check().map_err(|problem| Error::internal(format!("servable '{}': {problem}", servable.name)))?;
+        let mut stages: Vec<Stage> = servable.stages.iter().map(Stage::of).collect();
+        for method in servable.methods.iter().filter(|method| method.sequence) {
+            if let Some(step) = method.plan.steps.last() {
+                stages[step.stage].sequence = true;
+                stages[step.stage].tells = true;
+            }
+        }
         Ok(Engine {
+            name: servable.name.clone(),
+            version: servable.version,
             routes: servable.methods.iter().map(|method| Route::of(servable, method)).collect(),
-            stages: servable.stages.iter().map(Stage::of).collect(),
+            stages,
             calls: Calls::default(),
             lanes: Lanes::default(),
             running: FastMap::default(),
@@ -84,9 +109,11 @@ impl<C: Clone> Engine<C> {
         if call.parts.is_empty() {
             return out.answer(call, Vec::new());
         }
-        let NewCall { ticket, method, deadline, .. } = call;
+        let (ticket, method) = (call.ticket, call.method);
+        let (deadline, details) = (call.deadline, call.details.clone());
         for (index, part) in self.calls.open(call).into_iter().enumerate() {
-            self.enter(now, fragment(ticket, method, deadline, index, part), out);
+            let fragment = Fragment { deadline, details: details.clone(), ..fragment(ticket, method, index, part) };
+            self.enter(now, fragment, out);
         }
         if let Some(stage) = self.routes[method].steps.first().map(|step| step.stage) {
             self.ring(now, stage, out);
@@ -104,6 +131,9 @@ impl<C: Clone> Engine<C> {
         let route = self.routes.get(call.method).ok_or_else(|| Error::internal("a call to a method without a plan"))?;
         if call.parts.iter().any(|part| part.columns().len() != route.inputs) {
             return Err(Error::internal("a call whose columns are not the inputs of its method"));
+        }
+        if route.steps.iter().any(|step| self.stages[step.stage].abandoned) {
+            return Err(self.not_ready());
         }
         if self.calls.contains(call.ticket) {
             return Err(Error::internal("a call under a ticket that is in use"));
@@ -123,8 +153,19 @@ impl<C: Clone> Engine<C> {
                     out.keep_if(wanted, fragment)
                 }) as u64;
             }
+            if stage.tells {
+                self.running.iter().for_each(|(&id, run)| run.tell_left(id, ticket, out));
+            }
         }
         self.end_if_done(out);
+    }
+
+    /// The caller of a sequence has room for more items.
+    pub fn credit(&mut self, ticket: u64, items: u32, out: &mut Outbox<C>) {
+        let of_ticket = |run: &Running| run.fragments.iter().any(|fragment| fragment.ticket == ticket);
+        if let Some((&id, run)) = self.running.iter().find(|(_, run)| of_ticket(run)) {
+            out.commands.push(Command::Tell(run.lane, id, Note::Credit { items }));
+        }
     }
 
     /// No more calls are accepted. When the last one is answered all lanes are told to go.
@@ -133,7 +174,11 @@ impl<C: Clone> Engine<C> {
         self.end_if_done(out);
     }
 
-    fn ended(&self) -> bool {
+    pub(crate) fn not_ready(&self) -> Error {
+        Error::NotReady { servable: self.name.clone(), version: Some(self.version) }
+    }
+
+    pub(crate) fn ended(&self) -> bool {
         self.closed && self.calls.len() == 0
     }
 
@@ -151,7 +196,8 @@ impl<C: Clone> Engine<C> {
 
     /// A lane that can run these stages, with up to `slots` batches at a time. It is expected to take.
     pub fn add_lane(&mut self, stages: Vec<usize>, slots: usize) -> LaneId {
-        let known = stages.into_iter().filter(|&stage| stage < self.stages.len()).collect();
+        let known: Vec<usize> = stages.into_iter().filter(|&stage| stage < self.stages.len()).collect();
+        known.iter().for_each(|&stage| self.stages[stage].abandoned = false);
         self.lanes.add(known, slots)
     }
 
@@ -177,13 +223,13 @@ impl<C: Clone> Engine<C> {
         }
         let queue = |&stage: &usize| &self.stages[stage].queue;
         let due = |stage: &usize| queue(stage).due(now) == Some(0);
-        lane.stages.iter().copied().filter(due).min_by_key(|stage| queue(stage).oldest())
+        self.lanes.open_to(lane).filter(due).min_by_key(|stage| queue(stage).oldest())
     }
 
     fn park(&mut self, now: u64, id: LaneId) -> Taken {
         let until = match self.lanes.get(id) {
             Some(lane) if lane.has_room() => {
-                lane.stages.iter().filter_map(|&stage| self.stages[stage].queue.due(now)).min()
+                self.lanes.open_to(lane).filter_map(|stage| self.stages[stage].queue.due(now)).min()
             }
             _ => None,
         };
@@ -229,7 +275,8 @@ impl<C: Clone> Engine<C> {
     fn segment(&self, fragment: &Fragment) -> Segment {
         let inputs = &self.routes[fragment.method].steps[fragment.step].inputs;
         let columns = inputs.iter().map(|&input| fragment.value(input)).collect();
-        Segment { columns, rows: fragment.rows, deadline: fragment.deadline }
+        let Fragment { rows, deadline, ref details, .. } = *fragment;
+        Segment { columns, rows, deadline, details: details.clone() }
     }
 
     /// Makes sure that somebody looks at a stage when work is due there.
@@ -261,10 +308,10 @@ impl<C: Clone> Engine<C> {
     }
 }
 
-fn fragment(ticket: u64, method: usize, deadline: Option<u64>, part: usize, content: Part) -> Fragment {
+fn fragment(ticket: u64, method: usize, part: usize, content: Part) -> Fragment {
     Fragment {
         ticket,
-        deadline,
+        deadline: None,
         method,
         step: 0,
         part,
@@ -275,5 +322,6 @@ fn fragment(ticket: u64, method: usize, deadline: Option<u64>, part: usize, cont
         queued: 0,
         order: 0,
         lost: false,
+        details: None,
     }
 }

@@ -125,6 +125,7 @@ mod tests {
             queued: 0,
             order: 0,
             lost: false,
+            details: None,
         }
     }
 

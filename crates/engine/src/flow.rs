@@ -28,6 +28,7 @@ pub(crate) struct Fragment {
     pub order: u64,
     /// Whether an executor was lost with it once already.
     pub lost: bool,
+    pub details: Option<Arc<str>>,
 }
 
 impl Fragment {
@@ -93,6 +94,17 @@ pub struct Segment {
     pub columns: Vec<Tensor>,
     pub rows: usize,
     pub deadline: Option<u64>,
+    /// What its call said beside its inputs, if the stage wants to know about callers.
+    pub details: Option<Arc<str>>,
+}
+
+/// What whoever runs a batch is told meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// The caller of these rows has left.
+    Left { first: usize, rows: usize },
+    /// The caller has room for so many more items of the sequence.
+    Credit { items: u32 },
 }
 
 /// Rows of one signature that a stage runs together. Whoever takes one owes exactly one `finish` for it, unless
@@ -154,6 +166,7 @@ mod tests {
             queued: 0,
             order: 0,
             lost: false,
+            details: None,
         };
         let head = rest.cut(3);
         assert_eq!((head.first, head.rows, head.value(0).bytes()), (10, 3, &[1, 2, 3][..]));

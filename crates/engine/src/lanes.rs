@@ -69,6 +69,11 @@ impl Lanes {
         Some(self.lanes.remove(index))
     }
 
+    /// Whether there is a lane for this stage.
+    pub fn serve(&self, stage: usize) -> bool {
+        self.lanes.iter().any(|lane| lane.serves(stage))
+    }
+
     pub fn get(&self, id: LaneId) -> Option<&Lane> {
         self.lanes.iter().find(|lane| lane.id == id)
     }
@@ -94,6 +99,13 @@ impl Lanes {
         if let Some(lane) = self.get_mut(id) {
             lane.state = State::Parked(until);
         }
+    }
+
+    /// The stages that a lane may take from: those it serves, but while it has a batch only those for which there is
+    /// no lane without one. Such a lane comes by itself, or is woken first.
+    pub fn open_to<'a>(&'a self, taker: &'a Lane) -> impl Iterator<Item = usize> + 'a {
+        let better = |stage: usize| self.lanes.iter().any(|lane| lane.taken.is_empty() && lane.serves(stage));
+        taker.stages.iter().copied().filter(move |&stage| taker.taken.is_empty() || !better(stage))
     }
 
     /// How many lanes without a batch could run this stage, `taker` counted whatever it has.

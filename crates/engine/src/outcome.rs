@@ -51,6 +51,34 @@ impl<C: Clone> Engine<C> {
         self.end_if_done(out);
     }
 
+    /// Stages that no lane is left for fail what waits for them, and whatever comes until there is one.
+    pub fn abandon_unserved(&mut self, now: u64, out: &mut Outbox<C>) {
+        for stage in 0..self.stages.len() {
+            if self.lanes.serve(stage) || self.ended() {
+                continue;
+            }
+            self.stages[stage].abandoned = true;
+            let error = self.not_ready();
+            for (waiting, trial) in self.stages[stage].queue.drain() {
+                self.fail(now, stage, waiting, &error, out);
+                if let Some(trial) = trial {
+                    self.judge(now, stage, trial, Verdict::Void, out);
+                }
+            }
+        }
+        self.ring_all(now, out);
+        self.end_if_done(out);
+    }
+
+    /// One item of the sequence that answers a batch's only row; more come.
+    pub fn item(&mut self, id: BatchId, columns: Vec<Tensor>, out: &mut Outbox<C>) {
+        let Some(run) = self.running.get(&id) else { return };
+        let ([fragment], Ok(columns)) = (&run.fragments[..], self.stages[run.stage].check(1, columns)) else { return };
+        let outputs = self.routes[fragment.method].outputs(fragment, columns);
+        let Fragment { ticket, part, first, rows, .. } = *fragment;
+        self.calls.pass_on(ticket, Item { part, first, rows, last: false, outcome: Ok(outputs) }, out);
+    }
+
     fn lost(&mut self, now: u64, run: Running, out: &mut Outbox<C>) {
         let stage = &self.stages[run.stage];
         let (error, retry, started) = (stage.lost(), stage.retry_lost, run.started.is_some());
@@ -79,7 +107,7 @@ impl<C: Clone> Engine<C> {
     /// A batch failed as a whole.
     fn failed(&mut self, now: u64, run: Running, error: Error, out: &mut Outbox<C>) {
         let stage = run.stage;
-        let may_be_a_row = self.stages[stage].isolate_rows && matches!(error, Error::Failed { .. });
+        let may_be_a_row = self.stages[stage].isolate_rows && error.may_be_a_row();
         match run.trial {
             Some(trial) if may_be_a_row => self.judge(now, stage, trial, Verdict::Failed(run.fragments, error), out),
             None if may_be_a_row => self.look_closer(now, stage, run.fragments, error, out),
@@ -195,15 +223,16 @@ impl<C: Clone> Engine<C> {
     ) {
         self.stages[stage].statistics.finished(fragment.rows, outcome.is_ok());
         match outcome {
-            Ok(columns) => self.advance(now, fragment, columns, out),
+            Ok(columns) => self.advance(now, stage, fragment, columns, out),
             Err(error) => self.complete(fragment, Err(error), out),
         }
     }
 
-    fn advance(&mut self, now: u64, mut fragment: Fragment, columns: Vec<Tensor>, out: &mut Outbox<C>) {
+    fn advance(&mut self, now: u64, stage: usize, mut fragment: Fragment, columns: Vec<Tensor>, out: &mut Outbox<C>) {
         let route = &self.routes[fragment.method];
         if fragment.step + 1 >= route.steps.len() {
-            let outputs = route.outputs(&fragment, columns);
+            let ends_sequence = self.stages[stage].sequence && columns.is_empty();
+            let outputs = if ends_sequence { columns } else { route.outputs(&fragment, columns) };
             return self.complete(fragment, Ok(outputs), out);
         }
         if !self.calls.contains(fragment.ticket) {
@@ -212,7 +241,7 @@ impl<C: Clone> Engine<C> {
         let known = (0..fragment.values.len()).map(|value| fragment.value(value));
         let values = Arc::new(known.chain(columns).collect());
         out.spent.push(std::mem::replace(&mut fragment.values, values));
-        self.queue(now, Fragment { step: fragment.step + 1, offset: 0, lost: false, ..fragment });
+        self.queue(now, Fragment { step: fragment.step + 1, offset: 0, lost: false, ..fragment }, out);
     }
 
     /// A fragment begins its way.
@@ -222,13 +251,18 @@ impl<C: Clone> Engine<C> {
             let outputs = route.outputs(&fragment, Vec::new());
             return self.complete(fragment, Ok(outputs), out);
         }
-        self.queue(now, fragment);
+        self.queue(now, fragment, out);
     }
 
-    fn queue(&mut self, now: u64, fragment: Fragment) {
+    fn queue(&mut self, now: u64, fragment: Fragment, out: &mut Outbox<C>) {
         let route = &self.routes[fragment.method];
+        let stage = &mut self.stages[route.steps[fragment.step].stage];
+        if stage.abandoned {
+            let error = self.not_ready();
+            return self.complete(fragment, Err(error), out);
+        }
         let signature = route.signature(&fragment);
-        self.stages[route.steps[fragment.step].stage].queue.push(fragment, signature, now);
+        stage.queue.push(fragment, signature, now);
     }
 
     fn complete(&mut self, fragment: Fragment, outcome: Result<Vec<Tensor>, Error>, out: &mut Outbox<C>) {

@@ -297,6 +297,18 @@ impl Queue {
         before - self.rows
     }
 
+    /// Everything that waits, each half of a trial by itself.
+    pub fn drain(&mut self) -> Vec<(Vec<Fragment>, Option<Trial>)> {
+        let mut waiting: Vec<_> = self.urgent.drain(..).collect();
+        let mut others = Vec::new();
+        self.sweep(&mut |fragment| {
+            others.push(fragment);
+            None
+        });
+        waiting.push((others, None));
+        waiting
+    }
+
     /// Empties the queue into `sieve`, which keeps everything.
     pub fn clear(&mut self, sieve: &mut impl FnMut(Fragment) -> Option<Fragment>) {
         self.sweep(sieve);

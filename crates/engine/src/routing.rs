@@ -160,7 +160,12 @@ mod tests {
     fn loaded(version: u64, methods: &[&str]) -> (u64, Arc<Loaded>) {
         let contract = Contract { inputs: vec![], outputs: vec![], batched: true };
         let plan = Plan { steps: vec![], outputs: vec![] };
-        let method = |name: &&str| Method { name: name.to_string(), contract: contract.clone(), plan: plan.clone() };
+        let method = |name: &&str| Method {
+            name: name.to_string(),
+            contract: contract.clone(),
+            plan: plan.clone(),
+            sequence: false,
+        };
         let methods = methods.iter().map(method).collect();
         (
             version,

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use salver_core::{Error, Item, Servable};
+use salver_core::{Error, Item, Servable, Tensor};
 
 use crate::calls::{Command, NewCall, Outbox};
 use crate::clock;
 use crate::engine::{Engine, Taken};
-use crate::flow::{Batch, BatchId, BatchOutcome};
+use crate::flow::{Batch, BatchId, BatchOutcome, Note};
 use crate::lanes::LaneId;
 use crate::statistics::Statistics;
 
@@ -29,9 +29,41 @@ pub trait Mailbox: Send + Sync {
 
 pub type Caller = Arc<dyn Mailbox>;
 
+/// How a lane that does not wait in [`Version::take_blocking`] is reached. Quickly, without blocking, and without
+/// calling back into a version.
+pub trait Bell: Send + Sync {
+    /// There is something to take.
+    fn ring(&self);
+
+    /// Something about a batch that the lane runs.
+    fn tell(&self, batch: BatchId, note: Note);
+}
+
+#[derive(Clone)]
+enum Reached {
+    Here(Arc<Condvar>),
+    There(Arc<dyn Bell>),
+}
+
+impl Reached {
+    fn ring(&self) {
+        match self {
+            Reached::Here(condition) => condition.notify_all(),
+            Reached::There(bell) => bell.ring(),
+        }
+    }
+
+    /// Who waits here runs its batch to the end whatever it is told.
+    fn tell(&self, batch: BatchId, note: Note) {
+        if let Reached::There(bell) = self {
+            bell.tell(batch, note);
+        }
+    }
+}
+
 struct Inside {
     engine: Engine<Caller>,
-    bells: BTreeMap<LaneId, Arc<Condvar>>,
+    bells: BTreeMap<LaneId, Reached>,
 }
 
 /// One servable version, shared by those who submit calls and the threads that execute them.
@@ -79,12 +111,30 @@ impl Version {
         self.event(|engine, _, out| engine.cancel(ticket, out));
     }
 
-    /// A thread or process offers to run these stages, with up to `slots` batches at a time.
+    /// A thread offers to run these stages, with up to `slots` batches at a time. It waits in `take_blocking`.
     pub fn add_lane(&self, stages: Vec<usize>, slots: usize) -> LaneId {
+        self.enlist(stages, slots, Reached::Here(Arc::new(Condvar::new())))
+    }
+
+    /// The same for whoever has other things to wait for too: it takes when the bell rings.
+    pub fn add_lane_with_bell(&self, stages: Vec<usize>, slots: usize, bell: Arc<dyn Bell>) -> LaneId {
+        self.enlist(stages, slots, Reached::There(bell))
+    }
+
+    fn enlist(&self, stages: Vec<usize>, slots: usize, reached: Reached) -> LaneId {
         let mut inside = lock(&self.inside);
         let lane = inside.engine.add_lane(stages, slots);
-        inside.bells.insert(lane, Arc::new(Condvar::new()));
+        inside.bells.insert(lane, reached);
         lane
+    }
+
+    /// A batch if there is one now.
+    pub fn take(&self, lane: LaneId) -> Taken {
+        let mut out = Outbox::default();
+        let mut inside = lock(&self.inside);
+        let taken = inside.engine.take(clock::now(), lane, &mut out);
+        self.carry_out(inside, out);
+        taken
     }
 
     /// Waits for a batch. `None` means never again: the lane was lost, or the version is closed and every call
@@ -111,7 +161,7 @@ impl Version {
                     return None;
                 }
             };
-            let bell = inside.bells.get(&lane).cloned()?;
+            let Some(Reached::Here(bell)) = inside.bells.get(&lane).cloned() else { return None };
             inside = wait(&bell, inside, until);
         }
     }
@@ -134,8 +184,23 @@ impl Version {
         let bell = inside.bells.remove(&lane);
         self.carry_out(inside, out);
         if let Some(bell) = bell {
-            bell.notify_all();
+            bell.ring();
         }
+    }
+
+    /// Stages that no lane is left for fail what waits for them, and whatever comes until there is one.
+    pub fn abandon_unserved(&self) {
+        self.event(|engine, now, out| engine.abandon_unserved(now, out));
+    }
+
+    /// One item of the sequence that answers a batch's only row; more come.
+    pub fn item(&self, batch: BatchId, columns: Vec<Tensor>) {
+        self.event(|engine, _, out| engine.item(batch, columns, out));
+    }
+
+    /// The caller of a sequence has room for more items.
+    pub fn credit(&self, ticket: u64, items: u32) {
+        self.event(|engine, _, out| engine.credit(ticket, items, out));
     }
 
     /// Accepts nothing more; what was accepted is answered, then the lanes end.
@@ -162,10 +227,14 @@ impl Version {
     /// Releases the lock and does what the engine asked for.
     fn carry_out(&self, inside: MutexGuard<'_, Inside>, mut out: Outbox<Caller>) {
         let mut rung = Vec::new();
+        let mut told = Vec::new();
         let mut mail: Vec<(Caller, Vec<Delivery>)> = Vec::new();
         for command in out.commands.drain(..) {
             match command {
                 Command::Wake(lane) => rung.extend(inside.bells.get(&lane).cloned()),
+                Command::Tell(lane, batch, note) => {
+                    told.extend(inside.bells.get(&lane).cloned().map(|bell| (bell, batch, note)));
+                }
                 Command::Deliver { caller, ticket, items, done } => {
                     post(&mut mail, caller, Delivery { ticket, items, done });
                 }
@@ -173,7 +242,8 @@ impl Version {
         }
         let turn = out.streams.then(|| lock(&self.turn));
         drop(inside);
-        rung.iter().for_each(|bell| bell.notify_all());
+        rung.iter().for_each(Reached::ring);
+        told.into_iter().for_each(|(bell, batch, note)| bell.tell(batch, note));
         mail.into_iter().for_each(|(mailbox, deliveries)| mailbox.deliver(deliveries));
         drop(turn);
     }

@@ -159,7 +159,7 @@ impl World {
         self.open.push(ticket);
         let parts = parts.into_iter().map(|part| self.counted(part)).collect();
         let mut out = Outbox::default();
-        let call = NewCall { ticket, method, parts, deadline, streaming, caller: ticket };
+        let call = NewCall { ticket, method, parts, deadline, details: None, streaming, caller: ticket };
         self.engine.submit(self.now, call, &mut out);
         self.carry_out(out);
     }
@@ -278,6 +278,9 @@ impl World {
             self.engine.finish(self.now, batch.id, BatchOutcome::Whole(Err(Error::Cancelled)), &mut out);
         }
         assert!(matches!(self.engine.take(self.now, lost.lane, &mut out), Taken::Gone));
+        if self.now.is_multiple_of(2) {
+            self.engine.abandon_unserved(self.now, &mut out);
+        }
         self.carry_out(out);
     }
 
@@ -298,6 +301,7 @@ impl World {
                         runner.asleep = None;
                     }
                 }
+                Command::Tell(..) => unreachable!("no stage here wants to know about callers"),
                 Command::Deliver { caller, ticket, items, done } => {
                     assert_eq!(caller, ticket, "an answer goes to its caller");
                     self.deliver(ticket, items, done);
@@ -392,7 +396,7 @@ fn check_item(asked: &mut Asked, item: &Item, now: u64, weather: Weather, closed
         Err(Error::DeadlineExceeded) => assert!(asked.deadline.is_some_and(|deadline| deadline <= now)),
         Err(Error::Failed { .. }) => assert!(weather.poison || weather.faults),
         Err(Error::Internal { .. }) => assert!(weather.faults),
-        Err(Error::Lost { .. }) => assert!(weather.losses),
+        Err(Error::Lost { .. } | Error::NotReady { .. }) => assert!(weather.losses),
         Err(Error::Draining) => assert!(closed),
         Err(other) => panic!("nobody caused {other:?}"),
     }

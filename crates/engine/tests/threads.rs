@@ -55,7 +55,15 @@ fn ask(version: &Version, number: u64) -> usize {
                 .collect();
             let outputs = parts.iter().map(|part| expected(version.servable(), method, part.columns())).collect();
             wanted.insert(ticket, outputs);
-            calls.push(NewCall { ticket, method, parts, deadline: None, streaming: false, caller: caller.clone() });
+            calls.push(NewCall {
+                ticket,
+                method,
+                parts,
+                deadline: None,
+                details: None,
+                streaming: false,
+                caller: caller.clone(),
+            });
         }
         let given_up: Vec<u64> = calls.iter().map(|call| call.ticket).filter(|_| random.one_in(9)).collect();
         version.submit(calls);
@@ -138,7 +146,15 @@ fn a_waiting_lane_wakes_by_itself_when_its_time_comes() {
     std::thread::scope(|scope| {
         let executor = scope.spawn(move || execute(version, lane));
         let parts = vec![part(&mut Random::new(1), 1, 1, 1)];
-        version.submit(vec![NewCall { ticket: 1, method: 0, parts, deadline: None, streaming: false, caller }]);
+        version.submit(vec![NewCall {
+            ticket: 1,
+            method: 0,
+            parts,
+            deadline: None,
+            details: None,
+            streaming: false,
+            caller,
+        }]);
         let deliveries = receiver.recv_timeout(PATIENCE).unwrap();
         assert!(deliveries[0].done && deliveries[0].items[0].outcome.is_ok());
         version.close();
@@ -156,7 +172,7 @@ fn one_event_brings_one_delivery_to_each_mailbox() {
         boxes.iter().map(|(sender, _)| Arc::new(Inbox(Mutex::new(sender.clone()))) as Caller).collect();
     let call = |ticket: u64| {
         let (parts, caller) = (vec![part(&mut Random::new(ticket), 1, 1, 1)], callers[ticket as usize % 2].clone());
-        NewCall { ticket, method: 0, parts, deadline: None, streaming: false, caller }
+        NewCall { ticket, method: 0, parts, deadline: None, details: None, streaming: false, caller }
     };
     version.submit((0..6).map(call).collect());
     let batch = version.take_blocking(lane).unwrap();

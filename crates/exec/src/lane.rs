@@ -3,16 +3,16 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use salver_core::{Error, Tensor};
-use salver_engine::{Batch, BatchOutcome, LaneId, Version};
+use salver_core::{Error, Result, Tensor};
+use salver_engine::{BatchOutcome, LaneId, Version};
 
 /// Starts a thread that runs one stage's batches, one after the other, until the version is closed and done.
 ///
-/// `run` gets a batch's columns, with the rows as leading dimension, and gives the outputs' or the error's text.
+/// `run` gets a batch's columns, with the rows as leading dimension, and gives the outputs'.
 /// Should it panic, its batch fails and the lane goes on.
 pub fn spawn_lane<R>(version: Arc<Version>, stage: usize, run: R) -> io::Result<JoinHandle<()>>
 where
-    R: FnMut(Vec<Tensor>) -> Result<Vec<Tensor>, String> + Send + 'static,
+    R: FnMut(Vec<Tensor>) -> Result<Vec<Tensor>> + Send + 'static,
 {
     let name = version.servable().stages.get(stage).map_or_else(String::new, |stage| stage.name.clone());
     let lane = version.add_lane(vec![stage], 1);
@@ -29,23 +29,15 @@ where
 
 fn serve<R>(version: &Version, lane: LaneId, stage: &str, mut run: R)
 where
-    R: FnMut(Vec<Tensor>) -> Result<Vec<Tensor>, String>,
+    R: FnMut(Vec<Tensor>) -> Result<Vec<Tensor>>,
 {
     while let Some(batch) = version.take_blocking(lane) {
         let id = batch.id;
         version.started(id);
-        let outcome = catch_unwind(AssertUnwindSafe(|| run_batch(batch, stage, &mut run)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| run(batch.into_columns()?)));
         let outcome = outcome.unwrap_or_else(|_| Err(Error::internal(format!("the executor of '{stage}' panicked"))));
         version.finish(id, BatchOutcome::Whole(outcome));
     }
-}
-
-fn run_batch<R>(batch: Batch, stage: &str, run: &mut R) -> Result<Vec<Tensor>, Error>
-where
-    R: FnMut(Vec<Tensor>) -> Result<Vec<Tensor>, String>,
-{
-    let columns = batch.into_columns()?;
-    run(columns).map_err(|message| Error::Failed { stage: stage.to_owned(), message })
 }
 
 #[cfg(test)]
@@ -85,14 +77,22 @@ mod tests {
         }
     }
 
-    fn answers(run: impl FnMut(Vec<Tensor>) -> Result<Vec<Tensor>, String> + Send + 'static) -> Vec<Item> {
+    fn answers(run: impl FnMut(Vec<Tensor>) -> Result<Vec<Tensor>> + Send + 'static) -> Vec<Item> {
         let version = Version::new(Servable::from_json(SERVABLE).unwrap()).unwrap();
         spawn_lane(Arc::clone(&version), 0, run).unwrap();
         let (sender, receiver) = channel();
         let column = Tensor::fixed(DType::U8, Shape::new([3]), vec![1, 2, 3].into()).unwrap();
         let parts = vec![Part::new(3, vec![column]).unwrap()];
         let caller = Arc::new(Box(Mutex::new(sender)));
-        version.submit(vec![NewCall { ticket: 1, method: 0, parts, deadline: None, streaming: false, caller }]);
+        version.submit(vec![NewCall {
+            ticket: 1,
+            method: 0,
+            parts,
+            deadline: None,
+            details: None,
+            streaming: false,
+            caller,
+        }]);
         let items = receiver.recv_timeout(Duration::from_secs(30)).unwrap();
         version.close();
         items
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn failures_and_panics_are_answers_too() {
-        let items = answers(|_| Err("no".into()));
+        let items = answers(|_| Err(Error::Failed { stage: "model".into(), message: "no".into() }));
         assert!(items
             .iter()
             .all(|item| matches!(&item.outcome, Err(Error::Failed { message, .. }) if message == "no")));

@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use salver_core::{Answer, Code, Error, Part, Tensor};
+use http::HeaderMap;
+use salver_core::{Answer, Code, Error, Method, Part, Servable};
 use salver_engine::{clock, Permit, Version};
-use salver_wire::{Body, Exchange, GrpcReply, HttpReply};
+use salver_wire::{details, Body, Exchange, GrpcReply, HttpReply};
 use tokio::time::timeout_at;
 
 use crate::metrics::Protocol;
 use crate::net::desk;
+use crate::outgoing::{hold_large, keep};
 use crate::shared::Shared;
 
 /// The facts of a call that no protocol changes.
@@ -20,6 +22,7 @@ pub struct Facts<'a> {
     pub deadline: Option<Instant>,
     /// Bytes of the request.
     pub received: usize,
+    pub headers: &'a HeaderMap,
     /// Holds what was received; what that takes beyond its bytes once it is read is added to it.
     pub permit: &'a mut Permit,
 }
@@ -58,15 +61,17 @@ where
     let Some(method) = servable.methods.get(index) else {
         return exchange.refuse(&Error::internal("a route to a method that is not there"));
     };
-    let outcome = match exchange.parts(servable, method) {
-        Ok(parts) if parts.is_empty() => Ok(Answer::default()),
-        Ok(parts) => match facts.permit.grow(excess(&parts, facts.received)) {
-            Ok(()) => run(&version, index, parts, facts.deadline).await,
-            Err(error) => Err(error),
-        },
+    let Facts { protocol, began, deadline, received, .. } = facts;
+    let asked = match method.sequence {
+        false => ask(&mut exchange, servable, index, facts),
+        true => Err(only_as_a_stream(servable, method)),
+    };
+    let outcome = match asked {
+        Ok(call) if call.parts.is_empty() => Ok(Answer::default()),
+        Ok(call) => run(&version, call, deadline).await,
         Err(error) => Err(error),
     };
-    let outcome = outcome.and_then(|answer| Ok((hold(shared, &answer)?, answer)));
+    let outcome = outcome.and_then(|answer| Ok((hold_large(&shared.outgoing, &answer.items)?, answer)));
     let (code, mut reply) = match outcome {
         Ok((held, answer)) => {
             let code = code_of(&answer);
@@ -77,44 +82,33 @@ where
         Err(error) => (error.code(), exchange.refuse(&error)),
     };
     let sent = reply.body().iter().map(Bytes::len).sum();
-    let meter = shared.metrics.calls.meter(&version, index, facts.protocol);
-    meter.finished(code, facts.began.elapsed(), facts.received, sent);
+    let meter = shared.metrics.calls.meter(&version, index, protocol);
+    meter.finished(code, began.elapsed(), received, sent);
     reply
 }
 
-/// Replies from here on, and chunks of them, are counted until they are sent.
-const LARGE: usize = 16 * 1024;
-
-/// A permit for a large answer, so that what callers ask for and do not read is bounded.
-fn hold(shared: &Shared, answer: &Answer) -> Result<Option<Permit>, Error> {
-    let columns = answer.items.iter().filter_map(|item| item.outcome.as_ref().ok()).flatten();
-    let weight: usize = columns.map(Tensor::weight).sum();
-    if weight < LARGE {
-        return Ok(None);
-    }
-    let mut permit = shared.outgoing.admit()?;
-    permit.grow(weight as u64)?;
-    Ok(Some(permit))
+/// Whom an exchange is for: a version, and the index of its method.
+pub fn find<E: Exchange>(shared: &Shared, exchange: &E) -> Result<(Arc<Version>, usize), Error> {
+    let target = exchange.target()?;
+    shared.router.load().resolve(target.servable, target.version, target.method, target.dotted)
 }
 
-/// Ties the permit to the reply's large chunks: it is given back when the last of them is sent, or dropped.
-fn keep(permit: Option<Permit>, body: &mut Body) {
-    let Some(permit) = permit.map(Arc::new) else { return };
-    for chunk in body.iter_mut().filter(|chunk| chunk.len() >= LARGE) {
-        let bytes = std::mem::take(chunk);
-        *chunk = Bytes::from_owner(Held { bytes, _permit: Arc::clone(&permit) });
-    }
-}
-
-struct Held {
-    bytes: Bytes,
-    _permit: Arc<Permit>,
-}
-
-impl AsRef<[u8]> for Held {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
+/// What an exchange asks of a method.
+pub fn ask<E: Exchange>(
+    exchange: &mut E,
+    servable: &Servable,
+    method: usize,
+    facts: Facts<'_>,
+) -> Result<desk::Call, Error> {
+    let contract = servable.methods.get(method).ok_or_else(|| Error::internal("a call of no method"))?;
+    let parts = exchange.parts(servable, contract)?;
+    facts.permit.grow(excess(&parts, facts.received))?;
+    let details = wants_details(servable, contract).then(|| {
+        let headers = facts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        details(headers, &exchange.parameters()).into()
+    });
+    let left = |deadline: Instant| clock::after(deadline.saturating_duration_since(Instant::now()));
+    Ok(desk::Call { method, parts, deadline: facts.deadline.map(left), details })
 }
 
 /// How much more memory the parts take than the request did: a short text takes more for its place than for itself.
@@ -123,23 +117,26 @@ fn excess(parts: &[Part], received: usize) -> u64 {
     weight.saturating_sub(received) as u64
 }
 
-fn find<E: Exchange>(shared: &Shared, exchange: &E) -> Result<(Arc<Version>, usize), Error> {
-    let target = exchange.target()?;
-    shared.router.load().resolve(target.servable, target.version, target.method, target.dotted)
+fn wants_details(servable: &Servable, method: &Method) -> bool {
+    method.plan.steps.iter().any(|step| servable.stages.get(step.stage).is_some_and(|stage| stage.context))
 }
 
-async fn run(
-    version: &Arc<Version>,
-    method: usize,
-    parts: Vec<Part>,
-    deadline: Option<Instant>,
-) -> Result<Answer, Error> {
-    let Some(deadline) = deadline else {
-        return desk::submit(Arc::clone(version), method, parts, None).await;
-    };
-    let in_engine_time = clock::after(deadline.saturating_duration_since(Instant::now()));
-    let in_flight = desk::submit(Arc::clone(version), method, parts, Some(in_engine_time));
-    timeout_at(deadline.into(), in_flight).await.unwrap_or(Err(Error::DeadlineExceeded))
+fn only_as_a_stream(servable: &Servable, method: &Method) -> Error {
+    let (servable, method) = (&servable.name, &method.name);
+    Error::Unsupported {
+        what: format!(
+            "method '{method}' of servable '{servable}' answers with a sequence, which this request cannot take; \
+             send plain JSON with the header 'Accept: text/event-stream', or use ModelStreamInfer of KServe V2"
+        ),
+    }
+}
+
+async fn run(version: &Arc<Version>, call: desk::Call, deadline: Option<Instant>) -> Result<Answer, Error> {
+    let in_flight = desk::submit(Arc::clone(version), call);
+    match deadline {
+        None => in_flight.await,
+        Some(deadline) => timeout_at(deadline.into(), in_flight).await.unwrap_or(Err(Error::DeadlineExceeded)),
+    }
 }
 
 /// The code of an answer: that of its first error if no row succeeded.

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::io;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 
 use salver_engine::{Routes, Version};
@@ -40,11 +41,16 @@ impl fmt::Display for ListenError {
 
 impl std::error::Error for ListenError {}
 
+/// Network threads of this process so far: their numbers tell the tickets of their calls apart, also where several
+/// servers route to one version.
+static THREADS: AtomicU16 = AtomicU16::new(0);
+
 impl Server {
     pub fn start(settings: Settings) -> io::Result<Server> {
-        let number = u16::try_from(settings.network_threads.max(1)).unwrap_or(u16::MAX);
+        let count = settings.network_threads.max(1);
         let shared = Arc::new(Shared::new(settings));
-        let threads: io::Result<Vec<_>> = (0..number).map(|n| NetworkThread::start(n, Arc::clone(&shared))).collect();
+        let start = |_| NetworkThread::start(THREADS.fetch_add(1, Ordering::Relaxed), Arc::clone(&shared));
+        let threads: io::Result<Vec<_>> = (0..count).map(start).collect();
         Ok(Server { shared, threads: Mutex::new(threads?) })
     }
 

@@ -7,12 +7,17 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 
 use crate::http::body::ReplyBody;
+use crate::settings::Speaks;
 use crate::shared::Shared;
 use crate::{grpc, http as plain};
 
-/// Serves one request, gRPC or plain HTTP: every listener speaks both.
+/// Serves one request, gRPC or plain HTTP: a listener speaks both, unless its server is narrowed.
 pub async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<ReplyBody>, Infallible> {
     let began = Instant::now();
+    if shared.settings.speaks == Speaks::MindsporeRest {
+        let (head, body) = request.into_parts();
+        return Ok(plain::mindspore::serve(&shared, &head, body, began).await);
+    }
     let kind = request.headers().get(CONTENT_TYPE).map(|value| value.as_bytes());
     Ok(match kind {
         Some(kind) if kind.starts_with(b"application/grpc") => grpc::service::serve(shared, request, began).await,

@@ -21,6 +21,18 @@ pub struct Settings {
     /// How often an idle HTTP/2 connection is asked whether it still lives.
     pub keep_alive_ms: u64,
     pub network_threads: usize,
+    #[serde(default)]
+    pub speaks: Speaks,
+}
+
+/// What a server's listeners speak.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Speaks {
+    #[default]
+    Everything,
+    /// MindSpore Serving over HTTP alone, whatever the URL.
+    MindsporeRest,
 }
 
 impl Settings {

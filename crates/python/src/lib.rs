@@ -1,6 +1,9 @@
 //! The module `salver._native`: the data plane as Python sees it. Thin: documents cross as JSON, tensors as
 //! (type, shape, data), and every failure as the exception that `_native.pyi` names.
 
+mod buffer;
+mod descriptor;
+mod link;
 mod onnx;
 mod server;
 mod tensor;
@@ -22,6 +25,10 @@ fn native_version() -> &'static str {
 fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<onnx::OnnxModel>()?;
     module.add_class::<version::Version>()?;
+    module.add_class::<version::LinkLane>()?;
     module.add_class::<server::Server>()?;
+    module.add_class::<link::Link>()?;
+    module.add_class::<buffer::View>()?;
+    module.add_function(wrap_pyfunction!(onnx::run_model_lane, module)?)?;
     module.add_function(wrap_pyfunction!(native_version, module)?)
 }

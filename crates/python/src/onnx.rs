@@ -1,11 +1,14 @@
+use std::os::fd::RawFd;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use pyo3::exceptions::{PyImportError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use salver_core::Tensor;
-use salver_exec::{LoadError, OnnxModel as Model, Options};
+use salver_exec::link::{serve_model, LaneFiles, Worker};
+use salver_exec::{Layout, LoadError, ModelStage, OnnxModel as Model, Options};
 
+use crate::descriptor::owned;
 use crate::tensor::{port, taken, tensor, Given, Port, Taken};
 
 #[pyclass(frozen, module = "salver._native")]
@@ -55,6 +58,26 @@ impl OnnxModel {
         let outputs = py.detach(|| self.run_detached(inputs))?;
         outputs.iter().map(|output| taken(py, output)).collect()
     }
+}
+
+/// Runs a model as a lane of a worker, in this thread, until the link ends.
+#[pyfunction]
+#[pyo3(signature = (model, socket, rows, name, whole_inputs = Vec::new()))]
+pub fn run_model_lane(
+    py: Python<'_>,
+    model: &OnnxModel,
+    socket: RawFd,
+    rows: bool,
+    name: String,
+    whole_inputs: Vec<usize>,
+) -> PyResult<()> {
+    let socket = owned(socket)?;
+    let session = model.sessions(1)?.pop();
+    let model = session.ok_or_else(|| PyErr::new::<PyRuntimeError, _>("the model has no session"))?;
+    let layout = Layout { rows, whole_inputs };
+    let mut stage = ModelStage { model, layout, servable: name.clone(), name };
+    let run = || serve_model(&mut Worker::new(LaneFiles { socket, to_worker: None, from_worker: None })?, &mut stage);
+    Ok(py.detach(run)?)
 }
 
 impl OnnxModel {

@@ -43,7 +43,13 @@ impl Server {
         py.detach(|| self.0.listen(address, tls.map(files))).map_err(|error| listen_error(address, error))
     }
 
-    fn publish(&self, versions: Vec<Bound<'_, Version>>, unavailable: Vec<(String, u64, String)>) {
+    #[pyo3(signature = (versions, unavailable, labels = BTreeMap::new()))]
+    fn publish(
+        &self,
+        versions: Vec<Bound<'_, Version>>,
+        unavailable: Vec<(String, u64, String)>,
+        labels: BTreeMap<String, BTreeMap<String, u64>>,
+    ) {
         let mut entries: BTreeMap<String, Entry<Engine>> = BTreeMap::new();
         for version in &versions {
             let engine = Arc::clone(&version.get().engine);
@@ -53,6 +59,9 @@ impl Server {
         }
         for (name, _, _) in &unavailable {
             entries.entry(name.clone()).or_default();
+        }
+        for (name, labels) in labels {
+            entries.entry(name).or_default().labels = labels;
         }
         let unavailable = unavailable.into_iter();
         let unavailable = unavailable.map(|(servable, version, reason)| Unavailable { servable, version, reason });

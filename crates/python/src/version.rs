@@ -1,13 +1,17 @@
+use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use salver_core::Servable;
 use salver_engine::{Reason, StageStatistics, Version as Engine};
-use salver_exec::{run_stage, spawn_lane};
+use salver_exec::link::{spawn_link, LaneFiles, LinkHandle, LinkOptions};
+use salver_exec::{spawn_lane, Layout, ModelStage};
 use serde_json::{json, Value};
 
+use crate::descriptor::owned;
 use crate::onnx::OnnxModel;
 
 #[pyclass(frozen, module = "salver._native")]
@@ -40,25 +44,53 @@ impl Version {
         self.engine.servable().version
     }
 
+    #[pyo3(signature = (stage, model, rows, lanes, whole_inputs = Vec::new()))]
     fn add_onnx_lanes(
         &self,
         py: Python<'_>,
         stage: usize,
         model: &OnnxModel,
-        batched: bool,
+        rows: bool,
         lanes: usize,
+        whole_inputs: Vec<usize>,
     ) -> PyResult<()> {
-        if stage >= self.engine.servable().stages.len() || lanes == 0 {
+        let servable = self.engine.servable();
+        let Some(spec) = servable.stages.get(stage).filter(|_| lanes > 0) else {
             return Err(PyErr::new::<PyValueError, _>("there must be such a stage, and at least one lane"));
-        }
-        for mut session in py.detach(|| model.sessions(lanes))? {
+        };
+        for session in py.detach(|| model.sessions(lanes))? {
             let cut_short = Box::new(session.breaker());
-            let run = move |columns| run_stage(&mut session, batched, columns);
+            let layout = Layout { rows, whole_inputs: whole_inputs.clone() };
+            let (servable, name) = (servable.name.clone(), spec.name.clone());
+            let mut model = ModelStage { model: session, layout, servable, name };
+            let run = move |columns| model.run(columns);
             let thread = spawn_lane(Arc::clone(&self.engine), stage, run)
                 .map_err(|error| PyErr::new::<PyOSError, _>(format!("cannot start a lane's thread: {error}")))?;
             self.lanes.lock().unwrap_or_else(PoisonError::into_inner).push(Lane { thread, cut_short });
         }
         Ok(())
+    }
+
+    fn add_link_lane(
+        &self,
+        stages: Vec<usize>,
+        slots: usize,
+        files: (RawFd, Option<RawFd>, Option<RawFd>),
+        process: Option<RawFd>,
+        run_timeout_s: f64,
+        concurrent: bool,
+    ) -> PyResult<LinkLane> {
+        let (socket, to_worker, from_worker) = files;
+        let process = process.map(owned).transpose()?;
+        let files = LaneFiles {
+            socket: owned(socket)?,
+            to_worker: to_worker.map(owned).transpose()?,
+            from_worker: from_worker.map(owned).transpose()?,
+        };
+        let run_timeout = Duration::try_from_secs_f64(run_timeout_s)
+            .map_err(|error| PyErr::new::<PyValueError, _>(format!("run_timeout: {error}")))?;
+        let options = LinkOptions { stages, slots, run_timeout, concurrent, process };
+        Ok(LinkLane(spawn_link(Arc::clone(&self.engine), files, options)?))
     }
 
     fn statistics(&self) -> String {
@@ -90,6 +122,22 @@ impl Version {
 
     fn drained(&self) -> bool {
         self.engine.in_flight() == 0
+    }
+}
+
+/// A lane that a worker runs.
+#[pyclass(frozen, module = "salver._native")]
+pub struct LinkLane(LinkHandle);
+
+#[pymethods]
+impl LinkLane {
+    #[getter]
+    fn ended(&self) -> Option<String> {
+        self.0.ended()
+    }
+
+    fn end(&self, py: Python<'_>) {
+        py.detach(|| self.0.end());
     }
 }
 

@@ -4,5 +4,7 @@ mod read;
 mod scan;
 mod write;
 
+pub(crate) use read::unescaped;
 pub use read::{Elements, Layout, MAX_DEPTH};
-pub use write::{write_array, write_nested, write_string, NotText};
+pub(crate) use scan::{Number, Scan};
+pub use write::{write_array, write_float, write_nested, write_string, NotText};

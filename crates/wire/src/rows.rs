@@ -100,6 +100,12 @@ pub(crate) fn shape_of_one(port: &Port) -> Result<Shape, usize> {
     }
 }
 
+/// The input that a body without names is for: the only one, or the only one that must be there.
+pub(crate) fn only_input(inputs: &[Port]) -> Option<usize> {
+    let mut wanted = (0..inputs.len()).filter(|&index| inputs.len() == 1 || !inputs[index].optional);
+    wanted.next().filter(|_| wanted.next().is_none())
+}
+
 fn joined(rows: Vec<Row>) -> Result<Part> {
     let count = rows.len();
     Part::new(count, join_columns(rows)?).ok_or_else(|| Error::internal("rows of one signature do not join"))

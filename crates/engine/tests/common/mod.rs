@@ -36,7 +36,7 @@ pub fn mix(value: u64) -> u64 {
 }
 
 pub fn port(name: &str) -> Port {
-    Port { name: name.into(), dtype: Some(DType::U64), dims: None }
+    Port { name: name.into(), dtype: Some(DType::U64), dims: None, optional: false, json: false }
 }
 
 pub fn ports(count: usize) -> Vec<Port> {
@@ -45,14 +45,14 @@ pub fn ports(count: usize) -> Vec<Port> {
 
 pub fn stage(name: &str, inputs: usize, outputs: usize, policy: Policy) -> StageSpec {
     let (inputs, outputs) = (ports(inputs), ports(outputs));
-    StageSpec { name: name.into(), inputs, outputs, batching: Batching::Batched, policy }
+    StageSpec { name: name.into(), inputs, outputs, batching: Batching::Batched, policy, context: false }
 }
 
 pub fn method(name: &str, inputs: usize, steps: &[(usize, &[Source])], outputs: &[Source]) -> Method {
     let contract = Contract { inputs: ports(inputs), outputs: ports(outputs.len()), batched: true };
     let step = |&(stage, inputs): &(usize, &[Source])| Step { stage, inputs: inputs.to_vec() };
     let plan = Plan { steps: steps.iter().map(step).collect(), outputs: outputs.to_vec() };
-    Method { name: name.into(), contract, plan }
+    Method { name: name.into(), contract, plan, sequence: false }
 }
 
 pub fn servable(stages: Vec<StageSpec>, methods: Vec<Method>) -> Servable {

@@ -9,4 +9,4 @@ mod values;
 pub use library::LoadError;
 pub use model::{OnnxModel, Outlet};
 pub use options::Options;
-pub use stage::run_stage;
+pub use stage::{Layout, ModelStage};

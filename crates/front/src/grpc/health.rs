@@ -1,6 +1,7 @@
 //! `grpc.health.v1`: the server as a whole under the empty name, and each servable under its own.
 
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use prost::Message;
@@ -9,6 +10,7 @@ use salver_wire::Body;
 use tokio::sync::mpsc::{unbounded_channel, UnboundedReceiver, UnboundedSender};
 
 use super::message::frame_message;
+use crate::http::body::Source;
 use crate::shared::Shared;
 
 #[derive(Clone, PartialEq, Message)]
@@ -61,22 +63,29 @@ pub fn check(shared: &Shared, message: Bytes) -> Result<Body, Error> {
 }
 
 /// Framed messages: the status now and at each change, until the caller leaves or the server stops.
-pub fn watch(shared: Arc<Shared>, message: Bytes) -> Result<UnboundedReceiver<Bytes>, Error> {
+pub fn watch(shared: Arc<Shared>, message: Bytes) -> Result<impl Source, Error> {
     let service = parse(message)?;
     let (sender, receiver) = unbounded_channel();
     tokio::spawn(tell(shared, service, sender));
-    Ok(receiver)
+    Ok(Statuses(receiver))
 }
 
-async fn tell(shared: Arc<Shared>, service: String, sender: UnboundedSender<Bytes>) {
+struct Statuses(UnboundedReceiver<Body>);
+
+impl Source for Statuses {
+    fn poll_chunks(&mut self, context: &mut Context<'_>) -> Poll<Option<Body>> {
+        self.0.poll_recv(context)
+    }
+}
+
+async fn tell(shared: Arc<Shared>, service: String, sender: UnboundedSender<Body>) {
     let (mut changes, mut stopping) = (shared.changes(), shared.stopping());
     let mut told = None;
     loop {
         let now = status(&shared, &service);
         if told != Some(now) {
             told = Some(now);
-            let message: Vec<Bytes> = frame_message(render(now)).into_iter().collect();
-            if sender.send(message.concat().into()).is_err() {
+            if sender.send(frame_message(render(now))).is_err() {
                 return;
             }
         }

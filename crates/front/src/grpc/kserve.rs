@@ -1,5 +1,6 @@
 //! `inference.GRPCInferenceService`.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -13,21 +14,25 @@ use salver_wire::kserve::messages::{
 use salver_wire::kserve::{self, grpc::Infer, metadata};
 use salver_wire::GrpcReply;
 
-use super::service::{receive, refuse, respond, unimplemented};
+use super::message::{request_encoding, Messages};
+use super::service::{deadline, grpc_response, receive, refuse, respond, unimplemented};
+use super::stream::Conversation;
 use crate::call::call;
 use crate::http::body::ReplyBody;
 use crate::metrics::Protocol;
 use crate::shared::Shared;
 
 pub async fn serve(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     method: &str,
     headers: &HeaderMap,
     body: Incoming,
     began: Instant,
 ) -> Response<ReplyBody> {
-    if method == "ModelInfer" {
-        return infer(shared, headers, body, began).await;
+    match method {
+        "ModelInfer" => return infer(shared, headers, body, began).await,
+        "ModelStreamInfer" => return converse(shared, headers, body, began),
+        _ => {}
     }
     let answer: fn(&Shared, Bytes) -> Result<GrpcReply, Error> = match method {
         "ServerLive" => |_, _| Ok(metadata::grpc(&ServerLiveResponse { live: true })),
@@ -51,9 +56,21 @@ async fn infer(shared: &Shared, headers: &HeaderMap, body: Incoming, began: Inst
     };
     match Infer::parse(received.message.clone()) {
         Ok(exchange) => {
-            let reply = call(shared, exchange, received.facts(Protocol::KserveGrpc, began)).await;
+            let reply = call(shared, exchange, received.facts(Protocol::KserveGrpc, headers, began)).await;
             respond(headers, reply).await
         }
+        Err(error) => refuse(shared, Protocol::KserveGrpc, &error, refusal),
+    }
+}
+
+/// Replies come as their requests do.
+fn converse(shared: &Arc<Shared>, headers: &HeaderMap, body: Incoming, began: Instant) -> Response<ReplyBody> {
+    let conversation = deadline(headers, began).and_then(|deadline| {
+        let messages = Messages::new(body, request_encoding(headers)?);
+        Ok(Conversation::new(Arc::clone(shared), headers.clone(), deadline, messages))
+    });
+    match conversation {
+        Ok(conversation) => grpc_response(ReplyBody::stream(conversation)),
         Err(error) => refuse(shared, Protocol::KserveGrpc, &error, refusal),
     }
 }

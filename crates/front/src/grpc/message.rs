@@ -3,11 +3,14 @@
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::Body;
+use http_body_util::BodyExt;
 use salver_core::{aligned, Error};
+use salver_engine::Permit;
 use salver_wire::Body as Chunks;
 
 use crate::http::compression::{too_large, worthwhile, Encoding};
 use crate::http::receive::Pieces;
+use crate::shared::Shared;
 
 const PREFIX: usize = 5;
 
@@ -42,22 +45,137 @@ where
         }
     };
     let message = gather(&mut pieces, prefix.length, first).await?;
-    match (prefix.compressed, encoding) {
-        (false, _) => Ok(message),
-        (true, Some(encoding)) => {
-            let plain = encoding.decompress(message, limit).await?;
-            pieces.permit.grow(plain.len() as u64)?;
-            Ok(plain)
+    prefix.plain(message, encoding, limit, pieces.permit).await
+}
+
+/// The messages of a stream of requests, one after the other.
+pub struct Messages<B> {
+    body: B,
+    encoding: Option<Encoding>,
+    /// What has arrived and is not read.
+    rest: Bytes,
+}
+
+/// One message of a stream, under the permit of the call that it asks for.
+pub struct Arrived {
+    pub message: Bytes,
+    pub permit: Permit,
+}
+
+impl<B> Messages<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
+    pub fn new(body: B, encoding: Option<Encoding>) -> Messages<B> {
+        Messages { body, encoding, rest: Bytes::new() }
+    }
+
+    /// Waits for the next message, however long it takes to begin; `None` at the end.
+    ///
+    /// The inner error is of a message that was not let in, and is skipped. After any other error there are no more.
+    pub async fn next(&mut self, shared: &Shared) -> Result<Option<Result<Arrived, Error>>, Error> {
+        let limit = shared.settings.max_message_bytes;
+        let Some(prefix) = self.prefix(limit).await? else { return Ok(None) };
+        let mut permit = match shared.admission.admit() {
+            Ok(permit) => permit,
+            Err(error) => {
+                self.skip(prefix.length).await?;
+                return Ok(Some(Err(error)));
+            }
+        };
+        let pieces = Pieces::new(&mut self.body, &mut permit, shared.settings.header_timeout());
+        let message = part(pieces, &mut self.rest, prefix.length).await?;
+        let message = prefix.plain(message, self.encoding, limit, &mut permit).await?;
+        Ok(Some(Ok(Arrived { message, permit })))
+    }
+
+    async fn prefix(&mut self, limit: u64) -> Result<Option<Prefix>, Error> {
+        while self.rest.len() < PREFIX {
+            match self.piece().await? {
+                Some(data) if self.rest.is_empty() => self.rest = data,
+                Some(data) => self.rest = [&self.rest[..], &data].concat().into(),
+                None if self.rest.is_empty() => return Ok(None),
+                None => return Err(Error::malformed("gRPC request", "it ended before its message did")),
+            }
         }
-        (true, None) => {
-            Err(Error::malformed("gRPC request", "its message is compressed, but no grpc-encoding is given"))
+        let (prefix, rest) = split_prefix(std::mem::take(&mut self.rest), limit)?;
+        self.rest = rest;
+        Ok(Some(prefix))
+    }
+
+    async fn piece(&mut self) -> Result<Option<Bytes>, Error> {
+        match self.body.frame().await {
+            None => Ok(None),
+            Some(Ok(frame)) => Ok(Some(frame.into_data().unwrap_or_default())),
+            Some(Err(error)) => Err(Error::malformed("request body", error)),
         }
     }
+
+    async fn skip(&mut self, length: usize) -> Result<(), Error> {
+        let mut missing = length;
+        loop {
+            missing -= self.rest.split_to(missing.min(self.rest.len())).len();
+            if missing == 0 {
+                return Ok(());
+            }
+            self.rest = self.piece().await?.ok_or_else(|| lacks(missing, length))?;
+        }
+    }
+}
+
+/// The next `length` bytes, the first of which are in `rest`; what comes after them is left there.
+async fn part<B>(mut pieces: Pieces<'_, B>, rest: &mut Bytes, length: usize) -> Result<Bytes, Error>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
+    let first = rest.split_to(length.min(rest.len()));
+    pieces.permit.grow(first.len() as u64)?;
+    if first.len() == length {
+        return Ok(first);
+    }
+    let mut gathered = aligned(length, length);
+    gathered.extend_from_slice(&first);
+    while gathered.len() < length {
+        let missing = length - gathered.len();
+        let mut data = pieces.next().await?.ok_or_else(|| lacks(missing, length))?;
+        gathered.extend_from_slice(&data.split_to(missing.min(data.len())));
+        *rest = data;
+    }
+    Ok(gathered.freeze())
+}
+
+fn lacks(missing: usize, length: usize) -> Error {
+    Error::malformed("gRPC request", format!("its message lacks {missing} of its {length} bytes"))
 }
 
 struct Prefix {
     compressed: bool,
     length: usize,
+}
+
+impl Prefix {
+    /// The message as it was before it was compressed.
+    async fn plain(
+        self,
+        message: Bytes,
+        encoding: Option<Encoding>,
+        limit: u64,
+        permit: &mut Permit,
+    ) -> Result<Bytes, Error> {
+        match (self.compressed, encoding) {
+            (false, _) => Ok(message),
+            (true, Some(encoding)) => {
+                let plain = encoding.decompress(message, limit).await?;
+                permit.grow(plain.len() as u64)?;
+                Ok(plain)
+            }
+            (true, None) => {
+                Err(Error::malformed("gRPC request", "its message is compressed, but no grpc-encoding is given"))
+            }
+        }
+    }
 }
 
 fn split_prefix(mut data: Bytes, limit: u64) -> Result<(Prefix, Bytes), Error> {
@@ -95,7 +213,7 @@ where
     match missing {
         0 if whole => Ok(first),
         0 => Ok(gathered.freeze()),
-        _ => Err(Error::malformed("gRPC request", format!("its message lacks {missing} of its {length} bytes"))),
+        _ => Err(lacks(missing, length)),
     }
 }
 

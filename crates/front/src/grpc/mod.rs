@@ -5,6 +5,7 @@ mod kserve;
 pub mod message;
 pub mod service;
 mod status;
+mod stream;
 mod timeout;
 
 pub use status::write_status;

@@ -12,7 +12,7 @@ use tokio::time::timeout_at;
 use super::message::{frame_compressed, frame_message, read_message, request_encoding};
 use super::{health, kserve, parse_timeout, write_status};
 use crate::call::{call, Facts};
-use crate::http::body::ReplyBody;
+use crate::http::body::{ReplyBody, Source};
 use crate::http::compression::Encoding;
 use crate::http::receive::Pieces;
 use crate::metrics::Protocol;
@@ -72,7 +72,7 @@ pub(super) async fn receive(
     Ok(Received { message, deadline, permit })
 }
 
-fn deadline(headers: &HeaderMap, began: Instant) -> Result<Option<Instant>, Error> {
+pub(super) fn deadline(headers: &HeaderMap, began: Instant) -> Result<Option<Instant>, Error> {
     let Some(timeout) = headers.get("grpc-timeout") else { return Ok(None) };
     let timeout = parse_timeout(timeout.to_str().unwrap_or("?"))?;
     // A deadline beyond the clock's range is none.
@@ -80,9 +80,9 @@ fn deadline(headers: &HeaderMap, began: Instant) -> Result<Option<Instant>, Erro
 }
 
 impl Received {
-    pub fn facts(&mut self, protocol: Protocol, began: Instant) -> Facts<'_> {
+    pub fn facts<'a>(&'a mut self, protocol: Protocol, headers: &'a HeaderMap, began: Instant) -> Facts<'a> {
         let (deadline, received) = (self.deadline, self.message.len());
-        Facts { protocol, began, deadline, received, permit: &mut self.permit }
+        Facts { protocol, began, deadline, received, headers, permit: &mut self.permit }
     }
 }
 
@@ -93,7 +93,7 @@ async fn predict(shared: &Shared, headers: &HeaderMap, body: Incoming, began: In
     };
     match mindspore::Predict::parse(received.message.clone()) {
         Ok(exchange) => {
-            let reply = call(shared, exchange, received.facts(Protocol::MindsporeGrpc, began)).await;
+            let reply = call(shared, exchange, received.facts(Protocol::MindsporeGrpc, headers, began)).await;
             respond(headers, reply).await
         }
         Err(error) => refuse(shared, Protocol::MindsporeGrpc, &error, mindspore::refuse),
@@ -129,7 +129,7 @@ fn canonical(error: &Error) -> GrpcReply {
     GrpcReply::error(error.code() as u32, error.to_string())
 }
 
-fn watch_response(statuses: tokio::sync::mpsc::UnboundedReceiver<Bytes>) -> Response<ReplyBody> {
+fn watch_response(statuses: impl Source + 'static) -> Response<ReplyBody> {
     let mut trailers = HeaderMap::new();
     write_status(&mut trailers, 14, &Error::Draining.to_string());
     grpc_response(ReplyBody::stream(statuses).with_trailers(trailers))
@@ -183,7 +183,7 @@ fn status_only(code: u32, message: &str) -> Response<ReplyBody> {
     response
 }
 
-fn grpc_response(body: ReplyBody) -> Response<ReplyBody> {
+pub(super) fn grpc_response(body: ReplyBody) -> Response<ReplyBody> {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, GRPC);

@@ -1,19 +1,29 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{ready, Context, Poll};
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use salver_wire::Body as Chunks;
-use tokio::sync::mpsc::UnboundedReceiver;
 
-/// A reply's body: chunks that are all there, or messages that come with time; then trailers, for gRPC.
+/// A reply's body: chunks that are all there, or that come with time; then trailers, for gRPC.
 pub struct ReplyBody {
     chunks: VecDeque<Bytes>,
-    more: Option<UnboundedReceiver<Bytes>>,
+    more: Option<Box<dyn Source>>,
     trailers: Option<HeaderMap>,
+}
+
+/// Where chunks come from with time. It is dropped when the client leaves.
+pub trait Source: Send {
+    /// The next chunks, or `None` at the end. It is asked when there is room for them.
+    fn poll_chunks(&mut self, context: &mut Context<'_>) -> Poll<Option<Chunks>>;
+
+    /// Trailers that only the end has told. Asked once, at the end.
+    fn trailers(&mut self) -> Option<HeaderMap> {
+        None
+    }
 }
 
 impl ReplyBody {
@@ -25,9 +35,9 @@ impl ReplyBody {
         ReplyBody { chunks: chunks.into_iter().filter(|chunk| !chunk.is_empty()).collect(), ..ReplyBody::empty() }
     }
 
-    /// Messages as they come; the body ends when their sender is dropped.
-    pub fn stream(more: UnboundedReceiver<Bytes>) -> ReplyBody {
-        ReplyBody { more: Some(more), ..ReplyBody::empty() }
+    /// Chunks as they come.
+    pub fn stream(more: impl Source + 'static) -> ReplyBody {
+        ReplyBody { more: Some(Box::new(more)), ..ReplyBody::empty() }
     }
 
     pub fn with_trailers(mut self, trailers: HeaderMap) -> ReplyBody {
@@ -44,17 +54,22 @@ impl Body for ReplyBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if let Some(chunk) = self.chunks.pop_front() {
-            return Poll::Ready(Some(Ok(Frame::data(chunk))));
-        }
-        if let Some(more) = &mut self.more {
-            match more.poll_recv(context) {
-                Poll::Ready(Some(chunk)) => return Poll::Ready(Some(Ok(Frame::data(chunk)))),
-                Poll::Ready(None) => self.more = None,
-                Poll::Pending => return Poll::Pending,
+        loop {
+            if let Some(chunk) = self.chunks.pop_front() {
+                return Poll::Ready(Some(Ok(Frame::data(chunk))));
+            }
+            let Some(more) = &mut self.more else {
+                return Poll::Ready(self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))));
+            };
+            match ready!(more.poll_chunks(context)) {
+                Some(chunks) => self.chunks.extend(chunks.into_iter().filter(|chunk| !chunk.is_empty())),
+                None => {
+                    let trailers = more.trailers();
+                    self.more = None;
+                    self.trailers = trailers.or(self.trailers.take());
+                }
             }
         }
-        Poll::Ready(self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
     }
 
     fn is_end_stream(&self) -> bool {

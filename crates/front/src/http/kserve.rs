@@ -6,50 +6,81 @@ use http::request::Parts;
 use http::Method;
 use hyper::body::Incoming;
 use salver_core::Error;
-use salver_wire::kserve::{self, http::Infer, metadata};
+use salver_wire::kserve::http::{Generate, Infer};
+use salver_wire::kserve::{self, metadata};
 use salver_wire::HttpReply;
 
-use super::routes::{get, header, not_found, receive, refused, wrong_method};
+use super::events::reply_by_events;
+use super::routes::{get, header, not_found, receive, refused, wrong_method, Received, Reply};
 use crate::call::call;
 use crate::metrics::Protocol;
+use crate::sequence::Stream;
 use crate::shared::Shared;
 
-pub async fn answer(shared: &Shared, path: &[&str], head: &Parts, body: Incoming, began: Instant) -> HttpReply {
-    match path {
-        [] | [""] => get(head, || metadata::http(&metadata::server(env!("CARGO_PKG_VERSION")))),
-        ["health", "live"] => get(head, || metadata::health(true)),
-        ["health", "ready"] => get(head, || metadata::health(shared.is_ready())),
-        ["models", model] => get(head, || describe(shared, model, None)),
-        ["models", model, "versions", version] => get(head, || describe(shared, model, Some(version))),
-        ["models", model, "ready"] => get(head, || ready(shared, model, None)),
-        ["models", model, "versions", version, "ready"] => get(head, || ready(shared, model, Some(version))),
-        ["models", model, "infer"] => infer(shared, (model, None), head, body, began).await,
-        ["models", model, "versions", version, "infer"] => {
-            infer(shared, (model, Some(version)), head, body, began).await
-        }
-        _ => not_found(),
+const HTTP: Protocol = Protocol::KserveHttp;
+
+pub async fn answer(shared: &Shared, path: &[&str], head: &Parts, body: Incoming, began: Instant) -> Reply {
+    let (model, version, rest) = match path {
+        [] | [""] => return get(head, || metadata::http(&metadata::server(env!("CARGO_PKG_VERSION")))).into(),
+        ["health", "live"] => return get(head, || metadata::health(true)).into(),
+        ["health", "ready"] => return get(head, || metadata::health(shared.is_ready())).into(),
+        ["models", model, "versions", version, rest @ ..] => (*model, Some(*version), rest),
+        ["models", model, rest @ ..] => (*model, None, rest),
+        _ => return not_found().into(),
+    };
+    match rest {
+        [] => get(head, || describe(shared, model, version)).into(),
+        ["ready"] => get(head, || ready(shared, model, version)).into(),
+        ["infer"] => infer(shared, (model, version), head, body, began).await.into(),
+        ["generate"] => generate(shared, (model, version), head, body, began).await.into(),
+        ["generate_stream"] => generate_stream(shared, (model, version), head, body, began).await,
+        _ => not_found().into(),
     }
 }
 
-async fn infer(
-    shared: &Shared,
-    (model, version): (&str, Option<&str>),
-    head: &Parts,
-    body: Incoming,
-    began: Instant,
-) -> HttpReply {
-    if head.method != Method::POST {
-        return wrong_method("POST");
+/// A model and perhaps a version, as the path names them.
+type Named<'a> = (&'a str, Option<&'a str>);
+
+async fn post(shared: &Shared, head: &Parts, body: Incoming) -> Result<Received, HttpReply> {
+    match head.method {
+        Method::POST => receive(shared, head, body).await.map_err(|error| refused(shared, HTTP, &error, refusal)),
+        _ => Err(wrong_method("POST")),
     }
-    let mut received = match receive(shared, head, body).await {
+}
+
+async fn infer(shared: &Shared, named: Named<'_>, head: &Parts, body: Incoming, began: Instant) -> HttpReply {
+    let mut received = match post(shared, head, body).await {
         Ok(received) => received,
-        Err(error) => return refused(shared, Protocol::KserveHttp, &error, refusal),
+        Err(reply) => return reply,
     };
     let json_length = header(&head.headers, "inference-header-content-length");
-    match Infer::parse(model, version, json_length, received.body.clone()) {
-        Ok(exchange) => call(shared, exchange, received.facts(Protocol::KserveHttp, began)).await,
-        Err(error) => refused(shared, Protocol::KserveHttp, &error, refusal),
+    match Infer::parse(named.0, named.1, json_length, received.body.clone()) {
+        Ok(exchange) => call(shared, exchange, received.facts(HTTP, &head.headers, began)).await,
+        Err(error) => refused(shared, HTTP, &error, refusal),
     }
+}
+
+async fn generate(shared: &Shared, named: Named<'_>, head: &Parts, body: Incoming, began: Instant) -> HttpReply {
+    let mut received = match post(shared, head, body).await {
+        Ok(received) => received,
+        Err(reply) => return reply,
+    };
+    let exchange = Generate::new(named.0, named.1, received.body.clone());
+    call(shared, exchange, received.facts(HTTP, &head.headers, began)).await
+}
+
+/// Answers by events, with the status that the first of them says.
+async fn generate_stream(shared: &Shared, named: Named<'_>, head: &Parts, body: Incoming, began: Instant) -> Reply {
+    let mut received = match post(shared, head, body).await {
+        Ok(received) => received,
+        Err(reply) => return reply.into(),
+    };
+    let exchange = Generate::new(named.0, named.1, received.body.clone());
+    let begun = Stream::begin(shared, exchange, received.facts(HTTP, &head.headers, began));
+    reply_by_events(match begun {
+        Ok(stream) => stream.holding(received.permit).begun().await,
+        Err(refused) => Err(refused),
+    })
 }
 
 fn refusal(error: &Error) -> HttpReply {

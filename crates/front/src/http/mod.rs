@@ -2,6 +2,8 @@
 
 pub mod body;
 pub mod compression;
+mod events;
 mod kserve;
+pub mod mindspore;
 pub mod receive;
 pub mod routes;

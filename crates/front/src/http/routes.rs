@@ -15,9 +15,11 @@ use salver_wire::{json, Body, HttpReply};
 
 use super::body::ReplyBody;
 use super::compression::{worthwhile, Encoding};
+use super::events::{reply_by_events, wants_events};
 use super::receive::{discard, read_body};
 use crate::call::{call, Facts};
 use crate::metrics::{Protocol, CONTENT_TYPE as METRICS_TYPE};
+use crate::sequence::Stream;
 use crate::shared::Shared;
 
 /// Serves one HTTP request.
@@ -26,48 +28,70 @@ pub async fn serve(shared: Arc<Shared>, request: Request<Incoming>, began: Insta
     let encoding = header(&head.headers, "accept-encoding").and_then(Encoding::accepted);
     let path = head.uri.path().to_owned();
     let reply = match path.trim_end_matches('/').split_once('/').map_or("", |(_, path)| path) {
-        "" | "servables" => get(&head, || shared.with_listing(json::listing)),
-        "metrics" => get(&head, || metrics(&shared)),
+        "" | "servables" => get(&head, || shared.with_listing(json::listing)).into(),
+        "metrics" => get(&head, || metrics(&shared)).into(),
         path => answer(&shared, path, &head, body, began).await,
     };
-    respond(reply, encoding).await
+    match reply {
+        Reply::Whole(reply) => respond(reply, encoding).await,
+        Reply::Stream(response) => response,
+    }
 }
 
-async fn answer(shared: &Shared, path: &str, head: &Parts, body: Incoming, began: Instant) -> HttpReply {
+/// What a request is answered with.
+pub(super) enum Reply {
+    Whole(HttpReply),
+    /// What is sent as it is: because it comes with time, or is not HTTP's usual way.
+    Stream(Response<ReplyBody>),
+}
+
+impl From<HttpReply> for Reply {
+    fn from(reply: HttpReply) -> Reply {
+        Reply::Whole(reply)
+    }
+}
+
+async fn answer(shared: &Shared, path: &str, head: &Parts, body: Incoming, began: Instant) -> Reply {
     if let Some(path) = path.strip_prefix("servables/") {
         return answer_json(shared, path, head, body, began).await;
     }
     let segments = match segments(path) {
         Ok(segments) => segments,
-        Err(error) => return json::refuse(&error),
+        Err(error) => return json::refuse(&error).into(),
     };
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     match segments.as_slice() {
         ["v2", rest @ ..] => super::kserve::answer(shared, rest, head, body, began).await,
-        _ => not_found(),
+        ["model", ..] => Reply::Stream(super::mindspore::serve(shared, head, body, began).await),
+        _ => not_found().into(),
     }
 }
 
-async fn answer_json(shared: &Shared, path: &str, head: &Parts, body: Incoming, began: Instant) -> HttpReply {
+async fn answer_json(shared: &Shared, path: &str, head: &Parts, body: Incoming, began: Instant) -> Reply {
     let address = match json::Address::parse(path) {
         Ok(address) => address,
-        Err(error) => return refused(shared, Protocol::Json, &error, json::refuse),
+        Err(error) => return refused(shared, Protocol::Json, &error, json::refuse).into(),
     };
     match head.method {
         Method::GET | Method::HEAD if address.version.is_none() && address.method.is_none() => {
-            return shared.with_listing(|listed| json::describe(&address.servable, listed));
+            return shared.with_listing(|listed| json::describe(&address.servable, listed)).into();
         }
         Method::POST => {}
-        _ => return wrong_method("POST"),
+        _ => return wrong_method("POST").into(),
     }
     let mut received = match receive(shared, head, body).await {
         Ok(received) => received,
-        Err(error) => return refused(shared, Protocol::Json, &error, json::refuse),
+        Err(error) => return refused(shared, Protocol::Json, &error, json::refuse).into(),
     };
     let kind = header(&head.headers, "content-type").unwrap_or_default();
     match json::Call::parse(address, kind, received.body.clone()) {
-        Ok(exchange) => call(shared, exchange, received.facts(Protocol::Json, began)).await,
-        Err(error) => refused(shared, Protocol::Json, &error, json::refuse),
+        Ok(exchange) if wants_events(&head.headers) => {
+            let facts = received.facts(Protocol::Json, &head.headers, began);
+            let begun = Stream::begin(shared, exchange.into_events(), facts);
+            reply_by_events(begun.map(|stream| stream.holding(received.permit)))
+        }
+        Ok(exchange) => call(shared, exchange, received.facts(Protocol::Json, &head.headers, began)).await.into(),
+        Err(error) => refused(shared, Protocol::Json, &error, json::refuse).into(),
     }
 }
 
@@ -75,12 +99,13 @@ async fn answer_json(shared: &Shared, path: &str, head: &Parts, body: Incoming, 
 pub(super) struct Received {
     pub body: Bytes,
     /// Held until the reply is on its way.
-    permit: Permit,
+    pub permit: Permit,
 }
 
 impl Received {
-    pub fn facts(&mut self, protocol: Protocol, began: Instant) -> Facts<'_> {
-        Facts { protocol, began, deadline: None, received: self.body.len(), permit: &mut self.permit }
+    pub fn facts<'a>(&'a mut self, protocol: Protocol, headers: &'a HeaderMap, began: Instant) -> Facts<'a> {
+        let (deadline, received) = (None, self.body.len());
+        Facts { protocol, began, deadline, received, headers, permit: &mut self.permit }
     }
 }
 
@@ -169,7 +194,7 @@ async fn respond(reply: HttpReply, encoding: Option<Encoding>) -> Response<Reply
     response
 }
 
-fn response(reply: HttpReply) -> Response<ReplyBody> {
+pub(super) fn response(reply: HttpReply) -> Response<ReplyBody> {
     let mut response = Response::new(ReplyBody::chunks(reply.body));
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in reply.headers {

@@ -17,6 +17,7 @@ pub enum Protocol {
     KserveGrpc,
     KserveHttp,
     MindsporeGrpc,
+    MindsporeHttp,
     Json,
 }
 
@@ -26,6 +27,7 @@ impl Protocol {
             Protocol::KserveGrpc => "kserve-grpc",
             Protocol::KserveHttp => "kserve-http",
             Protocol::MindsporeGrpc => "mindspore-grpc",
+            Protocol::MindsporeHttp => "mindspore-http",
             Protocol::Json => "json",
         }
     }

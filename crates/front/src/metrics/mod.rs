@@ -8,7 +8,7 @@ use std::sync::Arc;
 use prometheus_client::registry::Registry;
 use salver_engine::{Admission, Router, Version};
 
-pub use calls::{Calls, Protocol};
+pub use calls::{Calls, Meter, Protocol};
 
 /// The content type of [`Metrics::render`], as the OpenMetrics text format defines it.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

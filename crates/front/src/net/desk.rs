@@ -15,6 +15,8 @@ use salver_core::{Answer, Error, Part};
 use salver_engine::{Caller, Delivery, Mailbox, NewCall, Version};
 use tokio::sync::{oneshot, Notify};
 
+use super::arrivals::Line;
+
 /// A burst goes to the engine when it is this large, even if others have not had their turn.
 const LARGEST_BURST: usize = 256;
 
@@ -53,7 +55,26 @@ struct Desk {
     burst: RefCell<Vec<(Arc<Version>, NewCall<Caller>)>>,
     /// Told of a burst's first call.
     begun: Arc<Notify>,
-    waiting: RefCell<HashMap<u64, oneshot::Sender<Answer>>>,
+    waiting: RefCell<HashMap<u64, Waiting>>,
+}
+
+/// What a call asks for.
+pub struct Call {
+    /// Index into the servable's methods.
+    pub method: usize,
+    pub parts: Vec<Part>,
+    /// In the engine's time.
+    pub deadline: Option<u64>,
+    /// For methods that want to know about callers.
+    pub details: Option<Arc<str>>,
+}
+
+/// Who waits for a call's answer.
+pub(super) enum Waiting {
+    /// Somebody who wants it whole.
+    Answer(oneshot::Sender<Answer>),
+    /// Somebody who takes it as it comes, if it is a sequence.
+    Line(Box<Line>),
 }
 
 /// Sets up the desk of this thread and the tasks that run it. `number` tells its tickets from other threads'.
@@ -93,26 +114,31 @@ async fn hand_over(begun: Arc<Notify>) {
 }
 
 /// Puts a call in flight. Dropping the future cancels the call.
-pub fn submit(version: Arc<Version>, method: usize, parts: Vec<Part>, deadline: Option<u64>) -> InFlight {
+pub fn submit(version: Arc<Version>, call: Call) -> InFlight {
     let (sender, receiver) = oneshot::channel();
-    let ticket = with_desk(|desk| desk.submit(Arc::clone(&version), method, parts, deadline, sender));
-    InFlight { ticket: ticket.unwrap_or(0), version, receiver, answered: false }
+    InFlight { ticket: send(&version, call, Waiting::Answer(sender)), version, receiver, answered: false }
+}
+
+/// Puts a call in flight; its ticket. Whoever waits must `give_up` a call whose answer is not complete.
+pub(super) fn send(version: &Arc<Version>, call: Call, waiting: Waiting) -> u64 {
+    // Every network thread has a desk.
+    with_desk(|desk| desk.submit(Arc::clone(version), call, waiting)).unwrap_or(0)
+}
+
+/// Cancels a call. Nothing arrives for it any more.
+pub(super) fn give_up(ticket: u64, version: &Version) {
+    with_desk(|desk| desk.forget(ticket, version));
 }
 
 impl Desk {
-    fn submit(
-        &self,
-        version: Arc<Version>,
-        method: usize,
-        parts: Vec<Part>,
-        deadline: Option<u64>,
-        sender: oneshot::Sender<Answer>,
-    ) -> u64 {
+    fn submit(&self, version: Arc<Version>, call: Call, waiting: Waiting) -> u64 {
         let ticket = self.next_ticket.get() + 1;
         self.next_ticket.set(ticket);
-        self.waiting.borrow_mut().insert(ticket, sender);
+        let streaming = matches!(&waiting, Waiting::Line(line) if line.streaming);
+        self.waiting.borrow_mut().insert(ticket, waiting);
         let caller: Caller = self.inbox.clone();
-        let call = NewCall { ticket, method, parts, deadline, streaming: false, caller };
+        let Call { method, parts, deadline, details } = call;
+        let call = NewCall { ticket, method, parts, deadline, details, streaming, caller };
         let gathered = {
             let mut burst = self.burst.borrow_mut();
             burst.push((version, call));
@@ -139,9 +165,19 @@ impl Desk {
     fn hand_out(&self, deliveries: Vec<Delivery>) {
         let mut waiting = self.waiting.borrow_mut();
         for delivery in deliveries {
-            if let Some(sender) = waiting.remove(&delivery.ticket) {
-                // A caller who has left in the meantime needs no answer.
-                let _ = sender.send(Answer { items: delivery.items });
+            let Delivery { ticket, items, done } = delivery;
+            if done {
+                match waiting.remove(&ticket) {
+                    // A caller who has left in the meantime needs no answer.
+                    Some(Waiting::Answer(sender)) => drop(sender.send(Answer { items })),
+                    Some(Waiting::Line(line)) => drop(line.deliver(Delivery { ticket, items, done })),
+                    None => {}
+                }
+            } else if let Some(Waiting::Line(line)) = waiting.get(&ticket) {
+                if !line.deliver(Delivery { ticket, items, done }) {
+                    line.version.cancel(ticket);
+                    waiting.remove(&ticket);
+                }
             }
         }
     }
@@ -179,7 +215,7 @@ impl Future for InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         if !self.answered {
-            with_desk(|desk| desk.forget(self.ticket, &self.version));
+            give_up(self.ticket, &self.version);
         }
     }
 }
@@ -197,10 +233,16 @@ mod tests {
 
     /// Its only method answers with its input, without a stage.
     fn echo() -> Arc<Version> {
-        let port = |name: &str| Port { name: name.into(), dtype: Some(DType::U8), dims: Some(vec![]) };
+        let port = |name: &str| Port {
+            name: name.into(),
+            dtype: Some(DType::U8),
+            dims: Some(vec![]),
+            optional: false,
+            json: false,
+        };
         let contract = Contract { inputs: vec![port("x")], outputs: vec![port("y")], batched: true };
         let plan = Plan { steps: vec![], outputs: vec![Source::Input(0)] };
-        let methods = vec![Method { name: "echo".into(), contract, plan }];
+        let methods = vec![Method { name: "echo".into(), contract, plan, sequence: false }];
         Version::new(Servable { name: "s".into(), version: 1, runtime: "none".into(), methods, stages: vec![] })
             .unwrap()
     }
@@ -216,7 +258,8 @@ mod tests {
     }
 
     async fn answered(value: u8) -> bool {
-        let answer = submit(echo(), 0, row(value), None).await.unwrap();
+        let call = Call { method: 0, parts: row(value), deadline: None, details: None };
+        let answer = submit(echo(), call).await.unwrap();
         answer.items[0].outcome.as_ref().unwrap()[0].bytes() == [value]
     }
 

@@ -33,6 +33,7 @@ macro_rules! write_through {
 use write_through;
 
 pub mod address;
+pub mod arrivals;
 mod authority;
 pub mod connection;
 pub mod desk;

@@ -3,14 +3,14 @@ use std::fmt;
 
 use bytes::Bytes;
 use salver_core::{Answer, DType, Error, Method, Part, Port, Result, Servable, Tensor};
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
 
 use super::form::{self, Field};
-use super::values::{with_types, Input, Text};
-use super::{reply, Address};
-use crate::rows::{Gather, Row, Rows};
-use crate::{Exchange, HttpReply, Target};
+use super::values::{with_types, Input};
+use super::{events, reply, Address};
+use crate::object::Object;
+use crate::rows::{only_input, Gather, Row, Rows};
+use crate::{Body, Exchange, HttpReply, Streamed, Target};
 
 /// One call by plain JSON on its way.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub struct Call {
     rows: Rows,
     /// Whether the body is an array of rows, and so the answer.
     many: bool,
+    /// Whether the answer is to be a stream of events.
+    events: bool,
 }
 
 /// What a body is, by its content type.
@@ -47,7 +49,12 @@ impl Call {
     /// Takes a request's body as what `content_type` says, JSON unless it says something else; it may be empty.
     pub fn parse(address: Address, content_type: &str, body: Bytes) -> Result<Call> {
         let kind = Kind::of(content_type)?;
-        Ok(Call { address, kind, body, rows: Rows::default(), many: false })
+        Ok(Call { address, kind, body, rows: Rows::default(), many: false, events: false })
+    }
+
+    /// The same call, answered by a stream of events. It must have a single row.
+    pub fn into_events(self) -> Call {
+        Call { events: true, ..self }
     }
 }
 
@@ -56,7 +63,7 @@ impl Exchange for Call {
 
     fn target(&self) -> Result<Target<'_>> {
         let Address { servable, version, method } = &self.address;
-        Ok(Target { servable, version: *version, method: method.as_deref(), dotted: false })
+        Ok(Target { servable, version: *version, method: method.as_deref(), label: None, dotted: false })
     }
 
     fn parts(&mut self, servable: &Servable, method: &Method) -> Result<Vec<Part>> {
@@ -69,6 +76,11 @@ impl Exchange for Call {
             Kind::Json => {
                 let text = std::str::from_utf8(&body).map_err(|_| malformed("it is not UTF-8"))?;
                 self.many = text.trim_start().starts_with('[');
+                if self.many && self.events {
+                    return Err(malformed(
+                        "an event stream answers a single row; send an object, not an array of them",
+                    ));
+                }
                 match self.many {
                     true => reader.objects(text, &mut gather)?,
                     false => gather.push(Ok(reader.object(parsed(text)?)?))?,
@@ -94,6 +106,20 @@ impl Exchange for Call {
 
     fn refuse(self, error: &Error) -> HttpReply {
         reply::refuse(error)
+    }
+}
+
+impl Streamed for Call {
+    fn item(&self, _: &Servable, method: &Method, item: Vec<Tensor>, last: bool) -> Result<Body> {
+        events::item(&method.contract.outputs, &item, last)
+    }
+
+    fn ended(&self, _: &Servable) -> Body {
+        events::done()
+    }
+
+    fn failed(&self, error: &Error) -> Body {
+        events::failed(error)
     }
 }
 
@@ -124,11 +150,12 @@ impl<'a> Reader<'a> {
     }
 
     fn raw(&self, body: Bytes) -> Result<Row> {
-        match &self.method.contract.inputs[..] {
-            [input] if Input::takes_bytes(input) => {
-                Ok(vec![self.input(input).value(body, DType::Bytes)?])
+        let inputs = &self.method.contract.inputs;
+        match only_input(inputs).and_then(|index| inputs.get(index)) {
+            Some(input) if Input::takes_bytes(input) => {
+                self.row(vec![(Cow::Borrowed(&input.name), body)], |input, body| input.value(body, DType::Bytes))
             }
-            inputs => Err(malformed(format!(
+            _ => Err(malformed(format!(
                 "only a method with a single input of bytes, str or uint8 in one dimension takes a raw body, but '{}' takes {}; send JSON or \
                  multipart/form-data",
                 self.method.name,
@@ -153,7 +180,11 @@ impl<'a> Reader<'a> {
             method: self.method.name.clone(),
             input: input.name.clone(),
         };
-        row.into_iter().zip(inputs).map(|(value, input)| value.ok_or_else(|| missing(input))).collect()
+        let given = |(value, input): (Option<Tensor>, &Port)| match value {
+            None if input.optional => Ok(Port::absent(1)),
+            value => value.ok_or_else(|| missing(input)),
+        };
+        row.into_iter().zip(inputs).map(given).collect()
     }
 
     fn input(&self, port: &'a Port) -> Input<'a> {
@@ -197,32 +228,5 @@ impl<'de> Visitor<'de> for &mut Objects<'_, '_> {
             }
         }
         Ok(())
-    }
-}
-
-/// An object's members in their order, their values unread.
-struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Object<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Members)
-    }
-}
-
-struct Members;
-
-impl<'de> Visitor<'de> for Members {
-    type Value = Object<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a row: an object with a value for every input")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
-        let mut members = Vec::new();
-        while let Some((Text(name), value)) = map.next_entry()? {
-            members.push((name, value));
-        }
-        Ok(Object(members))
     }
 }

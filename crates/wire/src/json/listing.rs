@@ -72,6 +72,9 @@ struct MethodDocument<'a> {
     name: &'a str,
     /// Whether tensors of protocols with a leading dimension have one row an index.
     batched: bool,
+    /// Whether a row is answered by a sequence.
+    #[serde(skip_serializing_if = "is_false")]
+    sequence: bool,
     inputs: Vec<PortDocument<'a>>,
     outputs: Vec<PortDocument<'a>>,
 }
@@ -80,8 +83,15 @@ struct MethodDocument<'a> {
 #[derive(Serialize)]
 struct PortDocument<'a> {
     name: &'a str,
-    dtype: Option<DType>,
+    dtype: Option<&'a str>,
     shape: Option<Vec<Length<'a>>>,
+    #[serde(skip_serializing_if = "is_false")]
+    optional: bool,
+}
+
+/// For what is said only where it is so.
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 #[derive(Serialize)]
@@ -138,7 +148,8 @@ impl<'a> MethodDocument<'a> {
         let contract = &method.contract;
         let ports = |ports: &'a [Port]| ports.iter().map(PortDocument::of).collect();
         let (inputs, outputs) = (ports(&contract.inputs), ports(&contract.outputs));
-        MethodDocument { name: &method.name, batched: contract.batched, inputs, outputs }
+        let (batched, sequence) = (contract.batched, method.sequence);
+        MethodDocument { name: &method.name, batched, sequence, inputs, outputs }
     }
 }
 
@@ -150,7 +161,8 @@ impl<'a> PortDocument<'a> {
             Dim::Free(name) => Length::Free(name),
         };
         let shape = port.dims.as_ref().map(|dims| dims.iter().map(length).collect());
-        PortDocument { name: &port.name, dtype: port.dtype, shape }
+        let dtype = if port.json { Some("json") } else { port.dtype.map(DType::name) };
+        PortDocument { name: &port.name, dtype, shape, optional: port.optional }
     }
 }
 

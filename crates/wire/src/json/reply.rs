@@ -1,6 +1,7 @@
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
 use salver_core::{DType, Error, Port, Result, Tensor};
+use serde::de::IgnoredAny;
 use smallvec::smallvec;
 
 use crate::numbers::{write_array, write_nested, write_string};
@@ -48,7 +49,7 @@ pub(super) fn many(outputs: &[Port], outcomes: &[Result<Row>]) -> HttpReply {
     json(first_error.map_or(200, |error| error.code().http()), out)
 }
 
-fn write_error(out: &mut Vec<u8>, error: &Error) {
+pub(super) fn write_error(out: &mut Vec<u8>, error: &Error) {
     out.extend_from_slice(b"{\"error\":{\"code\":");
     write_string(out, error.code().name());
     out.extend_from_slice(b",\"message\":");
@@ -56,20 +57,20 @@ fn write_error(out: &mut Vec<u8>, error: &Error) {
     out.extend_from_slice(b"}}");
 }
 
-fn write_row(out: &mut Vec<u8>, outputs: &[Port], row: &[Tensor]) {
+pub(super) fn write_row(out: &mut Vec<u8>, outputs: &[Port], row: &[Tensor]) {
     out.push(b'{');
     for (index, (port, tensor)) in outputs.iter().zip(row).enumerate() {
         comma(out, index);
         write_string(out, &port.name);
         out.push(b':');
-        write_value(out, tensor);
+        write_value(out, port, tensor);
     }
     out.push(b'}');
 }
 
-fn write_value(out: &mut Vec<u8>, tensor: &Tensor) {
+fn write_value(out: &mut Vec<u8>, port: &Port, tensor: &Tensor) {
     let (dims, before) = (tensor.shape().row(), out.len());
-    let plain = tensor.dtype() != DType::Bytes && all_finite(tensor);
+    let plain = tensor.dtype() != DType::Bytes && !port.json && all_finite(tensor);
     if plain && write_array(out, tensor, dims, 0).is_ok() {
         return;
     }
@@ -77,9 +78,18 @@ fn write_value(out: &mut Vec<u8>, tensor: &Tensor) {
     write_nested(out, dims, 0, &mut |out, elements| {
         for (index, element) in elements.enumerate() {
             comma(out, index);
-            write_element(out, tensor, element);
+            match tensor.values().get(element).and_then(|value| document(port, value)) {
+                Some(document) => out.extend_from_slice(document.as_bytes()),
+                None => write_element(out, tensor, element),
+            }
         }
     });
+}
+
+/// The text of a port of documents, if it is one.
+fn document<'a>(port: &Port, value: &'a [u8]) -> Option<&'a str> {
+    let text = std::str::from_utf8(value).ok().filter(|_| port.json)?;
+    serde_json::from_str::<IgnoredAny>(text).is_ok().then_some(text)
 }
 
 /// An element that may be one JSON has no plain form for.

@@ -1,15 +1,14 @@
-use std::borrow::Cow;
 use std::fmt;
 
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
 use bytes::Bytes;
 use salver_core::{DType, Error, Port, Result, Shape, Shown, Tensor};
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::form::FieldKind;
 use crate::numbers::Elements;
+use crate::object::Text;
 use crate::rows::shape_of_one;
 
 /// An input of a servable, to read one row's value for.
@@ -19,8 +18,15 @@ pub(super) struct Input<'a> {
 }
 
 impl Input<'_> {
-    /// A JSON value of the declared type and shape.
+    /// A JSON value of the declared type and shape, or of any where the input is a document. For an optional input
+    /// `null` says that it is absent.
     pub fn json(&self, json: &str) -> Result<Tensor> {
+        if self.port.optional && json == "null" {
+            return Ok(Port::absent(1));
+        }
+        if self.port.json {
+            return self.document(json);
+        }
         let dtype = self.port.dtype.map_or_else(|| guessed(json), Ok).map_err(|detail| self.wrong(detail))?;
         let declared = self.port.fixed_shape().and_then(|shape| shape.elements()).unwrap_or(usize::MAX);
         let mut elements = Elements::new(dtype, declared.min(json.len() / 2 + 1));
@@ -42,15 +48,32 @@ impl Input<'_> {
         port.dtype.is_none_or(DType::is_variable) || port.is_byte_row()
     }
 
+    /// A JSON value as the text that it is written in.
+    fn document(&self, json: &str) -> Result<Tensor> {
+        serde_json::from_str::<IgnoredAny>(json).map_err(|error| self.wrong(format!("it is not JSON: {error}")))?;
+        self.one(Bytes::copy_from_slice(json.as_bytes()), self.port.dtype.unwrap_or(DType::Str))
+    }
+
     /// One value of text or bytes as it is; `untyped` is its type where none is declared.
     pub fn value(&self, value: Bytes, untyped: DType) -> Result<Tensor> {
+        if self.port.json {
+            return self.document(self.text(&value)?.trim());
+        }
         if self.port.is_byte_row() {
             return self.byte_row(value);
         }
         let dtype = self.port.dtype.unwrap_or(untyped);
-        if dtype == DType::Str && std::str::from_utf8(&value).is_err() {
-            return Err(self.wrong("its text is not UTF-8"));
+        if dtype == DType::Str {
+            self.text(&value)?;
         }
+        self.one(value, dtype)
+    }
+
+    fn text<'v>(&self, value: &'v [u8]) -> Result<&'v str> {
+        std::str::from_utf8(value).map_err(|_| self.wrong("its text is not UTF-8"))
+    }
+
+    fn one(&self, value: Bytes, dtype: DType) -> Result<Tensor> {
         let count = |wanted| {
             let (servable, input) = (self.servable.to_string(), self.port.name.clone());
             Error::InputElements { servable, input, given: 1, wanted }
@@ -71,11 +94,10 @@ impl Input<'_> {
 
     /// A field of a form: a value of text or bytes as it is, one of another type as JSON.
     pub fn field(&self, kind: FieldKind, content: Bytes) -> Result<Tensor> {
-        let json = || std::str::from_utf8(&content).map_err(|_| self.wrong("its text is not UTF-8"));
         match (kind, self.port.dtype) {
-            (FieldKind::Json, _) => self.json(json()?.trim()),
+            (FieldKind::Json, _) => self.json(self.text(&content)?.trim()),
             (FieldKind::File, _) if Self::takes_bytes(self.port) => self.value(content, DType::Bytes),
-            (_, Some(dtype)) if !dtype.is_variable() => self.json(json()?.trim()),
+            (_, Some(dtype)) if !dtype.is_variable() => self.json(self.text(&content)?.trim()),
             (FieldKind::File, _) => self.value(content, DType::Bytes),
             (FieldKind::Text, _) => self.value(content, DType::Str),
         }
@@ -100,6 +122,9 @@ impl Input<'_> {
 
 /// Type and row shape as people write them: `float32 [2, width]`.
 fn typed(port: &Port) -> String {
+    if port.json {
+        return "json".into();
+    }
     let dtype = port.dtype.map_or("any type", DType::name);
     match &port.dims {
         Some(dims) => format!("{dtype} {}", Shown(dims, false)),
@@ -114,7 +139,7 @@ pub(super) fn with_types(ports: &[Port]) -> String {
 }
 
 /// The type of a value for which none is declared, by the look of its first element.
-fn guessed(json: &str) -> Result<DType, String> {
+pub(crate) fn guessed(json: &str) -> Result<DType, String> {
     let first = json.bytes().find(|byte| !byte.is_ascii_whitespace() && *byte != b'[');
     match first {
         Some(b'"') => Ok(DType::Str),
@@ -125,10 +150,6 @@ fn guessed(json: &str) -> Result<DType, String> {
         _ => Ok(DType::F64),
     }
 }
-
-/// Text of a document, borrowed from it where it has no escapes.
-#[derive(Deserialize)]
-pub(super) struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
 /// Appends a value of bytes to elements: a string, `{"b64": "..."}`, or arrays of them. Gives its shape, `None`
 /// if arrays side by side differ in length.

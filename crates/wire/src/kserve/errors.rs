@@ -3,7 +3,7 @@ use std::fmt::{self, Display};
 use salver_core::{Code, Dim, Error};
 
 use super::datatype;
-use super::metadata::wire_shape;
+use crate::leading::wire_shape;
 use crate::numbers::write_string;
 use crate::{Body, GrpcReply, HttpReply};
 
@@ -104,7 +104,7 @@ fn text(error: &Error, id: &str) -> String {
             format!("Received message larger than max ({size} vs. {limit}); {option} sets the limit")
         }
         Busy { .. } => format!("Exceeds maximum queue size: {error}"),
-        Unsupported { .. } | Failed { .. } | Lost { .. } | Internal { .. } => error.to_string(),
+        Unsupported { .. } | Failed { .. } | Author { .. } | Lost { .. } | Internal { .. } => error.to_string(),
         DeadlineExceeded | Cancelled | Draining => error.to_string(),
     }
 }

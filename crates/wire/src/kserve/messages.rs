@@ -1,6 +1,6 @@
 //! The messages of `inference.GRPCInferenceService` that this server speaks, by their documented field numbers.
 //!
-//! `ModelInfer` itself is read and written by hand in `grpc`; its messages here are for clients and tests.
+//! `ModelInfer` and `ModelStreamInfer` are read and written by hand in `grpc`; their messages here are for clients and tests.
 
 use std::collections::HashMap;
 
@@ -180,4 +180,12 @@ pub struct ModelInferResponse {
     pub outputs: Vec<InferTensor>,
     #[prost(bytes = "bytes", repeated, tag = "6")]
     pub raw_output_contents: Vec<Bytes>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct ModelStreamInferResponse {
+    #[prost(string, tag = "1")]
+    pub error_message: String,
+    #[prost(message, optional, tag = "2")]
+    pub infer_response: Option<ModelInferResponse>,
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::datatype;
 use super::errors::http_reply;
 use super::messages::{ModelMetadataResponse, ServerMetadataResponse, TensorMetadata};
+use crate::leading::wire_shape;
 use crate::{Body, GrpcReply, HttpReply};
 
 /// The extensions of the protocol that work here.
@@ -42,12 +43,6 @@ fn tensor(port: &Port, batched: bool) -> TensorMetadata {
         datatype: port.dtype.map_or("BYTES", datatype::name).into(),
         shape: wire_shape(dims, batched),
     }
-}
-
-/// A row's dimensions as the protocol writes them: -1 for what is free, and in front for the rows of a batched method.
-pub(super) fn wire_shape(dims: &[Dim], batched: bool) -> Vec<i64> {
-    let length = |dim: &Dim| dim.fixed().and_then(|length| i64::try_from(length).ok()).unwrap_or(-1);
-    batched.then_some(-1).into_iter().chain(dims.iter().map(length)).collect()
 }
 
 /// A message as a gRPC reply.

@@ -5,7 +5,6 @@
 //! method (DESIGN: one row) is answered with it, so a reply's shapes do not depend on how its request was written.
 
 mod check;
-mod chunks;
 mod datatype;
 mod errors;
 pub mod grpc;

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use salver_core::{Data, Error, Tensor};
 
 use super::check::{Check, Layout};
-use super::chunks::Chunks;
 use super::input::bad_request;
+use crate::chunks::Chunks;
 
 /// A tensor's data out of its raw form; `input` names it in errors.
 pub(super) fn read(check: &Check<'_>, input: &str, layout: &Layout, raw: Bytes) -> Result<Data, Error> {

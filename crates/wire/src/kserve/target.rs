@@ -9,7 +9,7 @@ pub fn target<'a>(model: &'a str, version: &str) -> Result<Target<'a>, Error> {
         "" => None,
         text => Some(number(text)?),
     };
-    Ok(Target { servable: model, version, method: None, dotted: true })
+    Ok(Target { servable: model, version, method: None, label: None, dotted: true })
 }
 
 fn number(text: &str) -> Result<u64, Error> {

@@ -1,4 +1,4 @@
-use salver_core::{Code, Error, Resource, Shown};
+use salver_core::{Code, DType, Error, Fault, Resource, Shown};
 
 use super::dtypes;
 use super::request::Spec;
@@ -52,11 +52,11 @@ fn code(error: &Error) -> u64 {
         Malformed { .. } | NoRows { .. } | MissingInput { .. } | InputCount { .. } => INVALID_INPUTS,
         UnknownInput { .. } | RepeatedInput { .. } | UnknownOutput { .. } | RepeatedOutput { .. } => INVALID_INPUTS,
         InputType { .. } | InputShape { .. } | InputSize { .. } | InputElements { .. } => INVALID_INPUTS,
-        RowsDiffer { .. } | InputValue { .. } => INVALID_INPUTS,
+        RowsDiffer { .. } | InputValue { .. } | Author { fault: Fault::Input, .. } => INVALID_INPUTS,
         Unsupported { .. } | TooLarge { .. } | Busy { .. } | Failed { .. } => FAILED,
         DeadlineExceeded | Cancelled => FAILED,
         Lost { .. } | Draining => WORKER_UNAVAILABLE,
-        Internal { .. } => SYSTEM_ERROR,
+        Internal { .. } | Author { .. } => SYSTEM_ERROR,
     }
 }
 
@@ -78,6 +78,7 @@ fn text(error: &Error, spec: &Spec) -> String {
             format!("Given model inputs size {} less than model inputs size {}", given.len(), declared.len())
         }
         InputType { index, given, declared, .. } => {
+            let given = DType::from_name(given).map_or(given.as_str(), |dtype| dtypes::name(dtype));
             let declared = dtypes::name(*declared);
             format!("Given model input {index} data type {given} not match the data type {declared} defined in model")
         }
@@ -95,6 +96,10 @@ fn text(error: &Error, spec: &Spec) -> String {
             format!("Serving Error: enqueued requests count exceeds the limit {limit}")
         }
         Busy { resource: Resource::Bytes, .. } => format!("Serving Error: {error}"),
+        Author { what, message, .. } if what.is_empty() => message.clone(),
+        Author { what, method, index, message, .. } => {
+            format!("Call {what} Failed, method: '{method}', stage index(begin with 1): {index}, error msg: {message}")
+        }
         Failed { message, .. } if message.is_empty() => "Predict Failed".into(),
         Failed { message, .. } => format!("Predict Failed: {message}"),
         Draining => "Servable stopped".into(),

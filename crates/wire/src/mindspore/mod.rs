@@ -8,10 +8,12 @@
 //! A request is read in place: nothing of it is copied or allocated before the method's contract asks for it, so a
 //! message of empty fields costs no more memory than its bytes.
 
+mod admit;
 mod dtypes;
 mod errors;
 mod fields;
 mod reply;
 mod request;
+pub mod rest;
 
 pub use request::{refuse, Predict};

@@ -1,10 +1,11 @@
 use bytes::Bytes;
 use salver_core::{Answer, DType, Error, Method, Part, Port, Result, Servable, Shape, Tensor};
 
+use super::admit::Admit;
 use super::errors::Failure;
 use super::fields::{malformed, packed, Fields, Value};
 use super::{dtypes, reply};
-use crate::rows::{shape_of_one, Gather, Row, Rows, MAX_RANK};
+use crate::rows::{Gather, Row, Rows, MAX_RANK};
 use crate::{Exchange, GrpcReply, Target};
 
 /// Whom a request is for, and the bytes in which it said so, which its reply repeats.
@@ -59,11 +60,17 @@ impl Exchange for Predict {
 
     fn target(&self) -> Result<Target<'_>> {
         let version = (self.spec.version != 0).then_some(self.spec.version);
-        Ok(Target { servable: &self.spec.servable, version, method: Some(&self.spec.method), dotted: false })
+        Ok(Target {
+            servable: &self.spec.servable,
+            version,
+            method: Some(&self.spec.method),
+            label: None,
+            dotted: false,
+        })
     }
 
     fn parts(&mut self, servable: &Servable, method: &Method) -> Result<Vec<Part>> {
-        let reader = Reader { servable, method };
+        let reader = Admit { servable, method };
         let rows = reader.rows(std::mem::take(&mut self.body))?;
         if rows.is_empty() {
             return Err(Error::NoRows { servable: servable.name.clone(), method: method.name.clone() });
@@ -207,12 +214,7 @@ fn dims(message: Bytes) -> Result<Vec<i64>> {
 }
 
 /// Reads instances against one method's contract.
-struct Reader<'a> {
-    servable: &'a Servable,
-    method: &'a Method,
-}
-
-impl Reader<'_> {
+impl Admit<'_> {
     /// The rows, each by itself right or wrong for the model; an error is of the whole request.
     fn rows(&self, body: Bytes) -> Result<Gather> {
         let mut rows = Gather::default();
@@ -225,8 +227,8 @@ impl Reader<'_> {
         Ok(rows)
     }
 
-    /// The declared inputs of an instance, in their order; what else it holds is ignored.
-    fn tensors(&self, instance: Bytes) -> Result<Vec<Bytes>> {
+    /// The declared inputs of an instance, in their order; what else it holds is ignored. Optional ones may be absent.
+    fn tensors(&self, instance: Bytes) -> Result<Vec<Option<Bytes>>> {
         let inputs = &self.method.contract.inputs;
         let mut found: Vec<Option<Bytes>> = vec![None; inputs.len()];
         for field in Fields::of(instance) {
@@ -238,27 +240,31 @@ impl Reader<'_> {
                 }
             }
         }
-        let missing = |input: &Port| Error::MissingInput {
-            servable: self.servable.name.clone(),
-            method: self.method.name.clone(),
-            input: input.name.clone(),
-        };
-        inputs.iter().zip(found).map(|(input, tensor)| tensor.ok_or_else(|| missing(input))).collect()
+        let missing = |(input, tensor): &(&Port, &Option<Bytes>)| tensor.is_none() && !input.optional;
+        match inputs.iter().zip(&found).find(missing) {
+            None => Ok(found),
+            Some((input, _)) => Err(self.missing(input)),
+        }
     }
 
-    fn row(&self, tensors: Vec<Bytes>) -> Result<Result<Row>> {
+    fn row(&self, tensors: Vec<Option<Bytes>>) -> Result<Result<Row>> {
         let inputs = &self.method.contract.inputs;
         let mut checked = Vec::with_capacity(tensors.len());
         for (input, tensor) in inputs.iter().zip(tensors) {
+            let Some(tensor) = tensor else {
+                checked.push(None);
+                continue;
+            };
             let sent = Sent::read(tensor)?;
             let (dtype, shape) = sent.check().map_err(|detail| self.bad_tensor(input, detail))?;
-            checked.push(match dtype {
+            checked.push(Some(match dtype {
                 DType::Bytes if input.is_byte_row() => sent.into_byte_row(),
                 _ => (sent, dtype, shape),
-            });
+            }));
         }
-        let admitted = checked.into_iter().enumerate().map(|(index, (sent, dtype, shape))| {
-            let row = self.row_shape(index, &sent, dtype, shape)?;
+        let admitted = checked.into_iter().enumerate().map(|(index, checked)| {
+            let Some((sent, dtype, shape)) = checked else { return Ok(Port::absent(1)) };
+            let row = self.row_shape(index, dtype, shape, sent.data.len())?;
             sent.into_tensor(dtype, &row)
         });
         Ok(admitted.collect())
@@ -266,31 +272,6 @@ impl Reader<'_> {
 
     fn bad_tensor(&self, input: &Port, detail: String) -> Error {
         Error::InputValue { servable: self.servable.name.clone(), input: input.name.clone(), detail }
-    }
-
-    /// The shape that a value has as a row of the model: only the type and the number of bytes must be the
-    /// model's, and where the model leaves lengths open, the shape as well.
-    fn row_shape(&self, index: usize, sent: &Sent, dtype: DType, shape: Shape) -> Result<Shape> {
-        let port = &self.method.contract.inputs[index];
-        let (servable, input) = (|| self.servable.name.clone(), || port.name.clone());
-        if let Some(declared) = port.dtype.filter(|&declared| declared != dtype) {
-            let given = dtypes::name(dtype).to_string();
-            return Err(Error::InputType { servable: servable(), input: input(), index, given, declared });
-        }
-        let Some(dims) = &port.dims else { return Ok(shape) };
-        let Some(size) = dtype.size() else {
-            let count = |wanted| Error::InputElements { servable: servable(), input: input(), given: 1, wanted };
-            return shape_of_one(port).map_err(count);
-        };
-        let Some(fixed) = port.fixed_shape() else {
-            let (given, declared) = (sent.dims.clone(), dims.clone());
-            let wrong = || Error::InputShape { servable: servable(), input: input(), given, declared, batched: false };
-            return port.admits(shape.dims()).then_some(shape).ok_or_else(wrong);
-        };
-        let wanted = fixed.elements().unwrap_or(usize::MAX).saturating_mul(size);
-        let given = sent.data.len();
-        let wrong = || Error::InputSize { servable: servable(), input: input(), index, given, wanted };
-        (given == wanted).then_some(fixed).ok_or_else(wrong)
     }
 }
 

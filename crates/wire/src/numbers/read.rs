@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -39,8 +40,21 @@ impl Elements {
         }
     }
 
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
     pub fn len(&self) -> usize {
         self.dtype.size().map_or(self.ends.len(), |size| self.bytes.len() / size)
+    }
+
+    /// The little-endian elements so far; empty for text and bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        if self.dtype.is_variable() {
+            &[]
+        } else {
+            &self.bytes
+        }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -63,6 +77,13 @@ impl Elements {
         if self.dtype.is_variable() {
             self.bytes.extend_from_slice(value);
             self.ends.push(self.bytes.len());
+        }
+    }
+
+    /// Appends one element of a type of this size as its little-endian bytes; other types are left untouched.
+    pub fn push_raw<const SIZE: usize>(&mut self, element: [u8; SIZE]) {
+        if self.dtype.size() == Some(SIZE) {
+            self.bytes.put_slice(&element);
         }
     }
 
@@ -133,13 +154,17 @@ impl Elements {
 
     fn text(&mut self, scan: &mut Scan<'_>) -> Result<(), String> {
         let (text, escaped) = scan.string().ok_or_else(|| format!("expected a string, but found {}", scan.shown()))?;
-        if !escaped {
-            self.push_value(text.as_bytes());
-            return Ok(());
-        }
-        let parsed = serde_json::from_str::<String>(&format!("\"{text}\""));
-        self.push_value(parsed.map_err(|_| format!("the string \"{text}\" has a wrong escape"))?.as_bytes());
+        let text = unescaped(text, escaped).ok_or_else(|| format!("the string \"{text}\" has a wrong escape"))?;
+        self.push_value(text.as_bytes());
         Ok(())
+    }
+}
+
+/// What a JSON string says, from its text between the quotes; `None` if an escape in it is none.
+pub(crate) fn unescaped(text: &str, escaped: bool) -> Option<Cow<'_, str>> {
+    match escaped {
+        false => Some(Cow::Borrowed(text)),
+        true => serde_json::from_str(&format!("\"{text}\"")).ok().map(Cow::Owned),
     }
 }
 

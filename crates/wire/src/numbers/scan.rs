@@ -1,16 +1,17 @@
 /// A position in JSON text. Tokens are checked against JSON's grammar, whatever the number parsers would take.
-pub(super) struct Scan<'a> {
+#[derive(Clone)]
+pub(crate) struct Scan<'a> {
     text: &'a str,
     at: usize,
 }
 
 impl<'a> Scan<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
+    pub(crate) fn new(text: &'a str) -> Self {
         Scan { text, at: 0 }
     }
 
     /// The next byte that is not white space, without taking it.
-    pub(super) fn peek(&mut self) -> Option<u8> {
+    pub(crate) fn peek(&mut self) -> Option<u8> {
         loop {
             match self.text.as_bytes().get(self.at) {
                 Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
@@ -19,12 +20,22 @@ impl<'a> Scan<'a> {
         }
     }
 
-    pub(super) fn skip(&mut self) {
+    pub(crate) fn skip(&mut self) {
         self.at += 1;
     }
 
+    /// Goes on by so many bytes.
+    pub(crate) fn advance(&mut self, bytes: usize) {
+        self.at += bytes;
+    }
+
+    /// The text from here on.
+    pub(crate) fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
     /// Takes a JSON number.
-    pub(super) fn number(&mut self) -> Option<Number<'a>> {
+    pub(crate) fn number(&mut self) -> Option<Number<'a>> {
         let rest = self.text.get(self.at..)?;
         let mut digits = Digits { text: rest.as_bytes(), at: 0, value: 0 };
         let negative = digits.sign(b"-");
@@ -45,7 +56,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Takes a JSON string: its text between the quotes, and whether that holds escapes.
-    pub(super) fn string(&mut self) -> Option<(&'a str, bool)> {
+    pub(crate) fn string(&mut self) -> Option<(&'a str, bool)> {
         let rest = self.text.get(self.at..)?.strip_prefix('"')?;
         let mut escaped = false;
         let mut bytes = rest.bytes().enumerate();
@@ -67,7 +78,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Takes exactly `word`.
-    pub(super) fn word(&mut self, word: &str) -> bool {
+    pub(crate) fn word(&mut self, word: &str) -> bool {
         let found = self.text.as_bytes().get(self.at..).is_some_and(|rest| rest.starts_with(word.as_bytes()));
         if found {
             self.at += word.len();
@@ -76,10 +87,9 @@ impl<'a> Scan<'a> {
     }
 
     /// What stands here, cut short, for error texts.
-    pub(super) fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         const LONGEST: usize = 40;
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        let shown: String = rest.chars().take_while(|c| !matches!(c, ',' | ']')).take(LONGEST).collect();
+        let shown: String = self.rest().chars().take_while(|c| !matches!(c, ',' | ']')).take(LONGEST).collect();
         match shown.trim_end() {
             "" => "the end of the text".into(),
             shown => format!("'{shown}'"),
@@ -89,8 +99,8 @@ impl<'a> Scan<'a> {
 
 /// A JSON number as it is written.
 #[derive(Clone, Copy)]
-pub(super) struct Number<'a> {
-    pub(super) text: &'a str,
+pub(crate) struct Number<'a> {
+    pub(crate) text: &'a str,
     negative: bool,
     /// All digits as one whole number, and how many of them are decimals; not where there is an exponent.
     exact: Option<(u64, usize)>,
@@ -111,11 +121,11 @@ impl Number<'_> {
         Some(if self.negative { -value } else { value })
     }
 
-    pub(super) fn double(&self) -> Option<f64> {
+    pub(crate) fn double(&self) -> Option<f64> {
         self.quick().or_else(|| self.text.parse().ok())
     }
 
-    pub(super) fn single(&self) -> Option<f32> {
+    pub(crate) fn single(&self) -> Option<f32> {
         // Rounding twice is wrong only where the first rounding ends halfway between two singles.
         const DROPPED: u64 = (1 << 29) - 1;
         const HALFWAY: u64 = 1 << 28;

@@ -82,9 +82,9 @@ fn write_elements(out: &mut Vec<u8>, tensor: &Tensor, elements: Range<usize>) ->
         DType::I16 => numbers(out, tensor, elements, |out, raw| integer(out, i16::from_le_bytes(raw))),
         DType::I32 => numbers(out, tensor, elements, |out, raw| integer(out, i32::from_le_bytes(raw))),
         DType::I64 => numbers(out, tensor, elements, |out, raw| integer(out, i64::from_le_bytes(raw))),
-        DType::F16 => numbers(out, tensor, elements, |out, raw| single(out, f16::from_le_bytes(raw).to_f32())),
-        DType::BF16 => numbers(out, tensor, elements, |out, raw| single(out, bf16::from_le_bytes(raw).to_f32())),
-        DType::F32 => numbers(out, tensor, elements, |out, raw| single(out, f32::from_le_bytes(raw))),
+        DType::F16 => numbers(out, tensor, elements, |out, raw| write_float(out, f16::from_le_bytes(raw).to_f32())),
+        DType::BF16 => numbers(out, tensor, elements, |out, raw| write_float(out, bf16::from_le_bytes(raw).to_f32())),
+        DType::F32 => numbers(out, tensor, elements, |out, raw| write_float(out, f32::from_le_bytes(raw))),
         DType::F64 => numbers(out, tensor, elements, |out, raw| double(out, f64::from_le_bytes(raw))),
         DType::Str | DType::Bytes => return strings(out, tensor, elements),
     }
@@ -122,7 +122,8 @@ fn integer(out: &mut Vec<u8>, value: impl itoa::Integer) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
-fn single(out: &mut Vec<u8>, value: f32) {
+/// Writes a float as [`write_array`] does.
+pub fn write_float(out: &mut Vec<u8>, value: f32) {
     match value.is_finite() {
         true => out.extend_from_slice(ryu::Buffer::new().format_finite(value).as_bytes()),
         false => special(out, f64::from(value)),

@@ -1,6 +1,6 @@
 //! What is wrong, what was expected, and where.
 
-use salver_core::{DType, Dim, Error};
+use salver_core::{DType, Dim, Error, Fault};
 use salver_wire::json::refuse;
 
 use crate::servables::*;
@@ -81,6 +81,18 @@ fn very_many_wrong_rows_are_refused_as_a_whole() {
     assert_eq!(call(&echo(vec![port("x", None, None)]), &body), (400, wanted));
 }
 
+fn author(fault: Fault, what: &str) -> Error {
+    Error::Author { fault, what: what.into(), method: "predict".into(), index: 2, message: "it broke".into() }
+}
+
+#[test]
+fn faults_of_the_authors_code_name_it() {
+    let cases = [("Function 'm.f'", "Function 'm.f', stage 2 of method 'predict', failed: it broke"), ("", "it broke")];
+    for (what, message) in cases {
+        assert_eq!(read(&refuse(&author(Fault::Raised, what))), (500, failure("INTERNAL", message)));
+    }
+}
+
 #[test]
 fn refusals_have_the_status_of_their_code() {
     let cases = [
@@ -88,6 +100,9 @@ fn refusals_have_the_status_of_their_code() {
         (Error::Draining, 503, "UNAVAILABLE"),
         (Error::DeadlineExceeded, 504, "DEADLINE_EXCEEDED"),
         (Error::internal("x"), 500, "INTERNAL"),
+        (author(Fault::Raised, "Function 'm.f'"), 500, "INTERNAL"),
+        (author(Fault::Output, ""), 500, "INTERNAL"),
+        (author(Fault::Input, ""), 400, "INVALID_ARGUMENT"),
     ];
     for (error, status, code) in cases {
         assert_eq!(read(&refuse(&error)), (status, failure(code, &error.to_string())));

@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod bodies;
+mod documents;
 mod errors;
+mod events;
 mod listing;
+mod optional;
 mod rows;
 mod servables;
 mod strangers;

@@ -105,7 +105,7 @@ fn what_json_cannot_carry_is_null_or_base64() {
 fn the_target_is_that_of_the_path() {
     let address = Address::parse("echo/versions/2/predict").unwrap();
     let call = Call::parse(address, "", Bytes::new()).unwrap();
-    let wanted = Target { servable: "echo", version: Some(2), method: Some("predict"), dotted: false };
+    let wanted = Target { servable: "echo", version: Some(2), method: Some("predict"), label: None, dotted: false };
     assert_eq!(call.target(), Ok(wanted));
 }
 

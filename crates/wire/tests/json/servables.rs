@@ -5,14 +5,23 @@ use salver_wire::json::{refuse, Address, Call};
 use salver_wire::{Exchange, HttpReply};
 
 pub fn port(name: &str, dtype: impl Into<Option<DType>>, dims: Option<&[Dim]>) -> Port {
-    Port { name: name.into(), dtype: dtype.into(), dims: dims.map(<[Dim]>::to_vec) }
+    Port { name: name.into(), dtype: dtype.into(), dims: dims.map(<[Dim]>::to_vec), optional: false, json: false }
+}
+
+pub fn optional(name: &str, dtype: impl Into<Option<DType>>, dims: Option<&[Dim]>) -> Port {
+    Port { optional: true, ..port(name, dtype, dims) }
+}
+
+/// A port of JSON documents.
+pub fn document(name: &str) -> Port {
+    Port { json: true, ..port(name, DType::Str, Some(&[])) }
 }
 
 /// Gives back the inputs it is sent, under the same names.
 pub fn echo(ports: Vec<Port>) -> Servable {
     let contract = Contract { inputs: ports.clone(), outputs: ports, batched: true };
     let plan = Plan { steps: vec![], outputs: vec![] };
-    let methods = vec![Method { name: "predict".into(), contract, plan }];
+    let methods = vec![Method { name: "predict".into(), contract, plan, sequence: false }];
     Servable { name: "echo".into(), version: 1, runtime: "none".into(), methods, stages: vec![] }
 }
 

@@ -1,7 +1,11 @@
-use salver_core::{DType, Dim, Error, Resource};
+use salver_core::{DType, Dim, Error, Fault, Resource};
 use salver_wire::kserve::{grpc_status, http_reply};
 
 use crate::support::joined;
+
+fn author(fault: Fault, what: &str) -> Error {
+    Error::Author { fault, what: what.into(), method: "predict".into(), index: 2, message: "it broke".into() }
+}
 
 /// Every kind of error: gRPC code, HTTP status, text.
 fn table() -> Vec<(Error, u32, u16, &'static str)> {
@@ -137,6 +141,15 @@ fn table() -> Vec<(Error, u32, u16, &'static str)> {
              or raise --max-calls",
         ),
         (Failed { stage: "s".into(), message: "no".into() }, 13, 500, "stage 's' failed: no"),
+        (author(Fault::Raised, ""), 13, 500, "it broke"),
+        (
+            author(Fault::Raised, "Function 'm.f'"),
+            13,
+            500,
+            "Function 'm.f', stage 2 of method 'predict', failed: it broke",
+        ),
+        (author(Fault::Input, ""), 3, 400, "it broke"),
+        (author(Fault::Output, ""), 13, 500, "it broke"),
         (
             Lost { stage: "s".into() },
             14,

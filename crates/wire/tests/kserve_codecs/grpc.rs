@@ -72,7 +72,7 @@ fn an_answer_is_rendered_byte_for_byte() {
 #[test]
 fn targets_are_dotted_names_and_versions() {
     let infer = Infer::parse(hex(TEXT)).unwrap();
-    let wanted = Target { servable: "say.shout", version: Some(3), method: None, dotted: true };
+    let wanted = Target { servable: "say.shout", version: Some(3), method: None, label: None, dotted: true };
     assert_eq!(infer.target(), Ok(wanted));
     let infer = Infer::parse(hex(ADD)).unwrap();
     assert_eq!(infer.target().unwrap().version, None);

@@ -137,7 +137,10 @@ fn a_raw_binary_request_is_one_row_of_the_only_input() {
 #[test]
 fn targets_come_from_the_path() {
     let infer = Infer::parse("say.shout", Some("4"), None, ADD_JSON.into()).unwrap();
-    assert_eq!(infer.target(), Ok(Target { servable: "say.shout", version: Some(4), method: None, dotted: true }));
+    assert_eq!(
+        infer.target(),
+        Ok(Target { servable: "say.shout", version: Some(4), method: None, label: None, dotted: true })
+    );
 }
 
 #[test]

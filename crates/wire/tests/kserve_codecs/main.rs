@@ -4,9 +4,13 @@
 #![allow(clippy::unwrap_used)]
 
 mod errors;
+mod generate;
 mod grpc;
 mod grpc_refusals;
 mod http;
 mod http_refusals;
 mod metadata;
+mod optional;
+mod parameters;
+mod streams;
 mod support;

@@ -11,16 +11,20 @@ pub fn dims(text: &[i64]) -> Option<Vec<Dim>> {
 
 /// A port whose free dimensions are given as -1.
 pub fn port(name: &str, dtype: DType, row: &[i64]) -> Port {
-    Port { name: name.into(), dtype: Some(dtype), dims: dims(row) }
+    Port { name: name.into(), dtype: Some(dtype), dims: dims(row), optional: false, json: false }
+}
+
+pub fn optional(name: &str, dtype: DType, row: &[i64]) -> Port {
+    Port { optional: true, ..port(name, dtype, row) }
 }
 
 pub fn untyped(name: &str) -> Port {
-    Port { name: name.into(), dtype: None, dims: None }
+    Port { name: name.into(), dtype: None, dims: None, optional: false, json: false }
 }
 
 pub fn method(inputs: Vec<Port>, outputs: Vec<Port>, batched: bool) -> Method {
     let plan = Plan { steps: vec![], outputs: vec![] };
-    Method { name: "predict".into(), contract: Contract { inputs, outputs, batched }, plan }
+    Method { name: "predict".into(), contract: Contract { inputs, outputs, batched }, plan, sequence: false }
 }
 
 /// `y = x1 + x2` of 2x2 floats.

@@ -1,7 +1,7 @@
 //! The text and place of every error.
 
 use prost::Message;
-use salver_core::{DType, Dim, Error, Resource};
+use salver_core::{DType, Dim, Error, Fault, Resource};
 use salver_wire::mindspore::{refuse, Predict};
 use salver_wire::Exchange;
 
@@ -16,6 +16,10 @@ fn refused(version: u64, error: Error) -> Vec<(i64, String)> {
     let reply = read(&asked(version).refuse(&error));
     assert_eq!((&reply.servable_spec, reply.instances.len()), (&Some(spec(version)), 0));
     reply.errors()
+}
+
+fn author(fault: Fault, what: &str) -> Error {
+    Error::Author { fault, what: what.into(), method: "add_common".into(), index: 2, message: "it broke".into() }
 }
 
 #[test]
@@ -57,6 +61,11 @@ fn errors_have_the_codes_and_texts_of_the_original() {
             "Given model input 1 data type kMSI_Bytes not match the data type kMSI_Uint8 defined in model",
         ),
         (
+            Error::InputType { servable: add(), input: x1(), index: 0, given: "float64".into(), declared: DType::F32 },
+            2,
+            "Given model input 0 data type kMSI_Float64 not match the data type kMSI_Float32 defined in model",
+        ),
+        (
             Error::InputSize { servable: add(), input: x1(), index: 0, given: 4, wanted: 16 },
             2,
             "Given model input 0 size 4 not match the size 16 defined in model",
@@ -89,6 +98,17 @@ fn errors_have_the_codes_and_texts_of_the_original() {
         ),
         (Error::Failed { stage: "add".into(), message: "bad luck".into() }, 1, "Predict Failed: bad luck"),
         (Error::Failed { stage: "add".into(), message: String::new() }, 1, "Predict Failed"),
+        (
+            author(Fault::Raised, "Preprocess"),
+            3,
+            "Call Preprocess Failed, method: 'add_common', stage index(begin with 1): 2, error msg: it broke",
+        ),
+        (
+            author(Fault::Output, "Function 'add.f'"),
+            3,
+            "Call Function 'add.f' Failed, method: 'add_common', stage index(begin with 1): 2, error msg: it broke",
+        ),
+        (author(Fault::Input, ""), 2, "it broke"),
         (
             Error::Lost { stage: "add".into() },
             4,

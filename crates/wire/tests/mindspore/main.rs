@@ -4,6 +4,8 @@
 
 mod errors;
 mod messages;
+mod optional;
 mod predict;
+mod rest;
 mod strangers;
 mod types;

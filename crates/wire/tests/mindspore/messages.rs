@@ -111,7 +111,7 @@ pub fn request(instances: Vec<Instance>) -> Bytes {
 }
 
 pub fn port(name: &str, dtype: impl Into<Option<DType>>, dims: Option<&[Dim]>) -> Port {
-    Port { name: name.into(), dtype: dtype.into(), dims: dims.map(<[Dim]>::to_vec) }
+    Port { name: name.into(), dtype: dtype.into(), dims: dims.map(<[Dim]>::to_vec), optional: false, json: false }
 }
 
 pub const ROW: &[Dim] = &[Dim::Fixed(2), Dim::Fixed(2)];
@@ -119,7 +119,7 @@ pub const ROW: &[Dim] = &[Dim::Fixed(2), Dim::Fixed(2)];
 pub fn servable(inputs: Vec<Port>, outputs: Vec<Port>) -> Servable {
     let contract = Contract { inputs, outputs, batched: true };
     let plan = Plan { steps: vec![], outputs: vec![] };
-    let method = Method { name: "add_common".into(), contract, plan };
+    let method = Method { name: "add_common".into(), contract, plan, sequence: false };
     Servable { name: "add".into(), version: 1, runtime: "none".into(), methods: vec![method], stages: vec![] }
 }
 

@@ -52,10 +52,10 @@ fn a_recorded_refusal() {
 
 #[test]
 fn the_target_is_as_the_spec_says() {
-    let target = |version| Target { servable: "add", version, method: Some("add_common"), dotted: false };
+    let target = |version| Target { servable: "add", version, method: Some("add_common"), label: None, dotted: false };
     assert_eq!(parse(TWO_INSTANCES).target(), Ok(target(None)));
     assert_eq!(parse(OLD_CLIENT).target(), Ok(target(Some(3))));
-    let unnamed = Target { servable: "", version: None, method: Some(""), dotted: false };
+    let unnamed = Target { servable: "", version: None, method: Some(""), label: None, dotted: false };
     assert_eq!(parse(b"").target(), Ok(unnamed));
 }
 

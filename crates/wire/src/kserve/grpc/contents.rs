@@ -5,11 +5,12 @@ use std::ops::Range;
 use bytes::Bytes;
 use salver_core::{DType, Data, Error};
 
-use super::fields::{Fields, Value};
 use super::no_data;
+use super::request::MESSAGE;
 use crate::kserve::check::Layout;
 use crate::kserve::datatype;
 use crate::kserve::input::bad_request;
+use crate::protobuf::{Fields, Value};
 
 /// What the contents of one input hold; `None` if there is nothing in them.
 pub(super) struct Given(Option<Data>);
@@ -61,12 +62,13 @@ impl Given {
 
 /// Reads the contents as elements of `dtype`.
 pub(super) fn read(body: &Bytes, contents: &[Range<usize>], dtype: DType) -> Result<Given, Trouble> {
+    let message = Fields::new(MESSAGE, body);
     let mut gathered = Gathered { body, dtype, bytes: Vec::new(), whole: None, values: Vec::new() };
     for within in contents {
-        let mut fields = Fields::new(body, within.clone());
+        let mut fields = message.within(within.clone());
         while let Some((number, value)) = fields.next()? {
             if let Some(found) = field_type(number) {
-                gathered.add(found, value)?;
+                gathered.add(&fields, found, value)?;
             }
         }
     }
@@ -102,16 +104,16 @@ struct Gathered<'a> {
 }
 
 impl Gathered<'_> {
-    fn add(&mut self, found: DType, value: Value) -> Result<(), Trouble> {
+    fn add(&mut self, fields: &Fields<'_>, found: DType, value: Value) -> Result<(), Trouble> {
         if carrier(self.dtype) != Some(found) {
             return Err(Trouble::Type { found, wanted: self.dtype });
         }
         match (found, value) {
-            (DType::Bytes, value) => self.values.push(self.body.slice(value.span()?)),
+            (DType::Bytes, value) => self.values.push(fields.bytes(value)?),
             (DType::F32 | DType::F64, Value::Fixed(range) | Value::Span(range)) => self.floats(range),
             (_, Value::Varint(number)) => self.number(number)?,
             (_, Value::Span(range)) => {
-                let mut packed = Fields::new(self.body, range);
+                let mut packed = fields.within(range);
                 while !packed.is_empty() {
                     self.number(packed.varint()?)?;
                 }

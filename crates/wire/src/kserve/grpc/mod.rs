@@ -1,19 +1,19 @@
-//! `ModelInfer` over gRPC.
+//! `ModelInfer` and `ModelStreamInfer` over gRPC. A stream's messages are `ModelInferRequest`s as well; each is an
+//! exchange of its own.
 
 mod contents;
-mod fields;
 mod render;
 mod request;
 
 use bytes::Bytes;
-use salver_core::{Answer, Data, Error, Method, Part, Servable};
+use salver_core::{Answer, Data, Error, Method, Part, Port, Servable, Tensor};
 
 use self::request::{Input, Request};
 use super::check::{selected, Check, Layout, Selection};
 use super::errors::grpc_status;
 use super::input::bad_request;
 use super::{raw, target};
-use crate::{Exchange, GrpcReply, Target};
+use crate::{Body, Exchange, GrpcReply, Parameters, Streamed, Target};
 
 /// One `ModelInferRequest`. Raw tensors and the values of text and bytes share the message's buffer.
 pub struct Infer {
@@ -65,7 +65,11 @@ impl Exchange for Infer {
             return Err(bad_request(format!("got {raw} raw_input_contents for {inputs} inputs of model '{model}'")));
         }
         let mut columns = Vec::with_capacity(order.len());
-        for (port, &given) in order.iter().enumerate() {
+        for (port, given) in order.into_iter().enumerate() {
+            let Some(given) = given else {
+                columns.push(Port::absent(0));
+                continue;
+            };
             let input = request.inputs.get(given).ok_or_else(|| Error::internal("an input lost in its request"))?;
             let layout = check.layout(port, &input.header)?;
             let data = self.data(&check, input, given, &layout)?;
@@ -88,4 +92,32 @@ impl Exchange for Infer {
     fn refuse(self, error: &Error) -> GrpcReply {
         grpc_status(error, self.request.id.as_str())
     }
+
+    fn parameters(&self) -> Parameters {
+        self.request.parameters()
+    }
+}
+
+impl Streamed for Infer {
+    fn item(&self, servable: &Servable, method: &Method, item: Vec<Tensor>, last: bool) -> Result<Body, Error> {
+        let outputs = selected(&method.contract, &self.selection, &item)?;
+        render::streamed(&self.request, servable.version, &outputs, last)
+    }
+
+    fn ended(&self, servable: &Servable) -> Body {
+        match self.request.wants_empty_final() {
+            true => render::streamed(&self.request, servable.version, &[], true).unwrap_or_default(),
+            false => Body::new(),
+        }
+    }
+
+    fn failed(&self, error: &Error) -> Body {
+        let id = self.request.id.as_str();
+        render::streamed_error(&grpc_status(error, id).message, id)
+    }
+}
+
+/// The refusal of a stream's message that was not read.
+pub fn refused_message(error: &Error) -> Body {
+    render::streamed_error(&grpc_status(error, "").message, "")
 }

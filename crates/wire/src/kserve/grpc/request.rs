@@ -2,12 +2,19 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use salver_core::Error;
+use serde_json::{Number, Value as Json};
 use smallvec::SmallVec;
 
-use super::fields::{broken, Fields, Value};
-use crate::kserve::input::{no_classification, no_shared_memory, refused_key, Header, Text, MAX_RANK, MAX_TENSORS};
+use crate::kserve::input::{
+    is_for_server, no_classification, no_shared_memory, refused_key, Header, Text, MAX_RANK, MAX_TENSORS,
+};
+use crate::protobuf::{Fields, Value};
+use crate::Parameters;
 
-/// The C++ client sends this with every request; it speaks of streams.
+/// The message's name in errors.
+pub(super) const MESSAGE: &str = "ModelInferRequest";
+
+/// Whether a stream ends with a response of its own, should nothing else end it. The C++ client always says.
 const STREAM_KEY: &str = "triton_enable_empty_final_response";
 
 /// A `ModelInferRequest`, taken apart but not copied: data is given as places in `body`.
@@ -32,52 +39,71 @@ pub(super) struct Input {
 impl Request {
     pub(super) fn parse(body: Bytes) -> Result<Request, Error> {
         let mut request = Request::default();
-        let mut fields = Fields::new(&body, 0..body.len());
+        let mut fields = Fields::new(MESSAGE, &body);
         while let Some((number, value)) = fields.next()? {
             match number {
-                1 => request.model = value.text(&body)?,
-                2 => request.version = value.text(&body)?,
-                3 => request.id = value.text(&body)?,
-                4 => parameter(&body, value.span()?, |key| refused_key(key, Some(STREAM_KEY)))?,
-                5 => request.inputs.push(Input::parse(&body, value.span()?)?),
-                6 => request.outputs.push(output(&body, value.span()?)?),
-                7 => request.raw.push(value.span()?),
+                1 => request.model = fields.text(value)?,
+                2 => request.version = fields.text(value)?,
+                3 => request.id = fields.text(value)?,
+                4 => parameter(fields.nested(value)?, |key| refused_key(key, Some(STREAM_KEY)))?,
+                5 => request.inputs.push(Input::parse(fields.nested(value)?)?),
+                6 => request.outputs.push(output(fields.nested(value)?)?),
+                7 => request.raw.push(fields.span(value)?),
                 _ => {}
             }
             if request.inputs.len().max(request.outputs.len()).max(request.raw.len()) > MAX_TENSORS {
-                return Err(broken(format!("it has more than {MAX_TENSORS} tensors")));
+                return Err(fields.broken(format!("it has more than {MAX_TENSORS} tensors")));
             }
         }
         request.body = body;
         Ok(request)
     }
+
+    /// The parameters that are for the method. They are read again, because few methods want to know.
+    pub(super) fn parameters(&self) -> Parameters {
+        let all = self.all_parameters().filter(|(key, _)| !is_for_server(key.as_str()));
+        all.filter_map(|(key, value)| Some((key.as_str().into(), json(&self.body, value)?))).collect()
+    }
+
+    /// Whether an answer that ends without a last item gets an empty response.
+    pub(super) fn wants_empty_final(&self) -> bool {
+        let mut asked = self.all_parameters().filter(|(key, _)| key.as_str() == STREAM_KEY);
+        asked.any(|(_, value)| json(&self.body, value) == Some(Json::Bool(true)))
+    }
+
+    fn all_parameters(&self) -> impl Iterator<Item = (Text, Range<usize>)> + '_ {
+        let (mut fields, message) = (Fields::new(MESSAGE, &self.body), Fields::new(MESSAGE, &self.body));
+        // The message was read before without an error, so it is read to its end here too.
+        std::iter::from_fn(move || fields.next().ok().flatten())
+            .filter(|(number, _)| *number == 4)
+            .filter_map(move |(_, value)| entry(message.nested(value).ok()?).ok())
+    }
 }
 
 impl Input {
-    fn parse(body: &Bytes, within: Range<usize>) -> Result<Input, Error> {
+    fn parse(mut fields: Fields<'_>) -> Result<Input, Error> {
         let mut input = Input::default();
-        let mut fields = Fields::new(body, within);
         while let Some((number, value)) = fields.next()? {
             match number {
-                1 => input.header.name = value.text(body)?,
-                2 => input.header.datatype = value.text(body)?,
-                3 => shape(body, value, &mut input.header)?,
-                4 => parameter(body, value.span()?, shared_memory)?,
-                5 => input.contents.push(value.span()?),
+                1 => input.header.name = fields.text(value)?,
+                2 => input.header.datatype = fields.text(value)?,
+                3 => shape(&fields, value, &mut input.header)?,
+                4 => parameter(fields.nested(value)?, shared_memory)?,
+                5 => input.contents.push(fields.span(value)?),
                 _ => {}
             }
             if input.contents.len() > MAX_TENSORS {
-                return Err(broken(format!("an input has more than {MAX_TENSORS} contents")));
+                return Err(fields.broken(format!("an input has more than {MAX_TENSORS} contents")));
             }
         }
         Ok(input)
     }
 }
 
-fn shape(body: &Bytes, value: Value, header: &mut Header) -> Result<(), Error> {
+fn shape(fields: &Fields<'_>, value: Value, header: &mut Header) -> Result<(), Error> {
     let mut push = |dim: u64| {
         if header.shape.len() == MAX_RANK {
-            return Err(broken(format!("a shape has more than {MAX_RANK} dimensions")));
+            return Err(fields.broken(format!("a shape has more than {MAX_RANK} dimensions")));
         }
         header.shape.push(dim as i64);
         Ok(())
@@ -85,29 +111,28 @@ fn shape(body: &Bytes, value: Value, header: &mut Header) -> Result<(), Error> {
     match value {
         Value::Varint(dim) => push(dim)?,
         Value::Span(range) => {
-            let mut packed = Fields::new(body, range);
+            let mut packed = fields.within(range);
             while !packed.is_empty() {
                 push(packed.varint()?)?;
             }
         }
-        Value::Fixed(_) => return Err(broken("a shape is sent as fixed-size numbers".into())),
+        Value::Fixed(_) => return Err(fields.broken("a shape is sent as fixed-size numbers")),
     }
     Ok(())
 }
 
-fn output(body: &Bytes, within: Range<usize>) -> Result<Text, Error> {
+fn output(mut fields: Fields<'_>) -> Result<Text, Error> {
     let mut name = Text::default();
     let mut parameters: SmallVec<[Range<usize>; 2]> = SmallVec::new();
-    let mut fields = Fields::new(body, within);
     while let Some((number, value)) = fields.next()? {
         match number {
-            1 => name = value.text(body)?,
-            2 => parameters.push(value.span()?),
+            1 => name = fields.text(value)?,
+            2 => parameters.push(fields.span(value)?),
             _ => {}
         }
     }
     for entry in parameters {
-        parameter(body, entry, |key| match key {
+        parameter(fields.within(entry), |key| match key {
             "classification" => Some(no_classification(name.as_str())),
             key => shared_memory(key),
         })?;
@@ -119,14 +144,41 @@ fn shared_memory(key: &str) -> Option<Error> {
     key.starts_with("shared_memory_").then(no_shared_memory)
 }
 
-/// One entry of a map of parameters, whose key may be refused. Values are not used.
-fn parameter(body: &Bytes, within: Range<usize>, refused: impl Fn(&str) -> Option<Error>) -> Result<(), Error> {
-    let mut key = Text::default();
-    let mut fields = Fields::new(body, within);
+/// Reads an entry of a map of parameters, whose key may be refused.
+fn parameter(fields: Fields<'_>, refused: impl Fn(&str) -> Option<Error>) -> Result<(), Error> {
+    let (key, _) = entry(fields)?;
+    refused(key.as_str()).map_or(Ok(()), Err)
+}
+
+/// Key and value of an entry of a map of parameters.
+fn entry(mut fields: Fields<'_>) -> Result<(Text, Range<usize>), Error> {
+    let (mut key, mut content) = (Text::default(), 0..0);
     while let Some((number, value)) = fields.next()? {
-        if number == 1 {
-            key = value.text(body)?;
+        match number {
+            1 => key = fields.text(value)?,
+            2 => content = fields.span(value)?,
+            _ => {}
         }
     }
-    refused(key.as_str()).map_or(Ok(()), Err)
+    Ok((key, content))
+}
+
+/// An `InferParameter`; `None` if it holds nothing, or a number that JSON has no form for.
+fn json(body: &Bytes, within: Range<usize>) -> Option<Json> {
+    let mut found = None;
+    let mut fields = Fields::new(MESSAGE, body).within(within);
+    while let Some((number, value)) = fields.next().ok()? {
+        found = match (number, value) {
+            (1, Value::Varint(truth)) => Some(Json::Bool(truth != 0)),
+            (2, Value::Varint(number)) => Some((number as i64).into()),
+            (3, value) => Some(fields.text(value).ok()?.as_str().into()),
+            (4, Value::Fixed(range)) => {
+                let number = f64::from_le_bytes(body.get(range)?.try_into().ok()?);
+                Number::from_f64(number).map(Json::Number)
+            }
+            (5, Value::Varint(number)) => Some(number.into()),
+            _ => found,
+        };
+    }
+    found
 }

@@ -1,21 +1,26 @@
-//! `infer` over HTTP: JSON, with tensors inside it or, by the binary tensor extension, behind it.
+//! `infer` over HTTP: JSON, with tensors inside it or, by the binary tensor extension, behind it. And `generate`, with
+//! inputs and outputs by name.
 
 mod document;
+mod generate;
 mod render;
 mod request;
 mod whole;
 
+pub use self::generate::Generate;
+
 use bytes::Bytes;
-use salver_core::{Answer, DType, Data, Error, Method, Part, Servable, Tensor};
+use salver_core::{Answer, DType, Data, Error, Method, Part, Port, Servable, Tensor};
+use serde_json::Value;
 use smallvec::SmallVec;
 
 use self::request::{Input, Payload, Request};
 use super::check::{selected, Check, Layout, Selection};
 use super::errors::http_reply;
-use super::input::bad_request;
+use super::input::{bad_request, is_for_server};
 use super::{datatype, raw, target};
 use crate::numbers::Elements;
-use crate::{Exchange, HttpReply, Target};
+use crate::{Exchange, HttpReply, Parameters, Target};
 
 /// One request to `/v2/models/<model>[/versions/<version>]/infer`. Binary tensors share the body's buffer.
 pub struct Infer {
@@ -85,11 +90,15 @@ impl Exchange for Infer {
         let check = Check { model: &self.model, method: &method.name, contract: &method.contract };
         let selection = check.outputs(request.outputs.iter().map(|output| output.name.as_str()))?;
         let columns = match &request.whole {
-            Some(data) => vec![whole::column(&check, data)?],
+            Some(data) => whole::columns(&check, data)?,
             None => {
                 let order = check.order(request.inputs.iter().map(|input| &input.header))?;
-                let inputs = order.iter().filter_map(|&given| request.inputs.get(given)).enumerate();
-                inputs.map(|(port, input)| self.column(&check, port, input)).collect::<Result<_, _>>()?
+                let inputs = order.iter().map(|given| request.inputs.get((*given)?)).enumerate();
+                let column = |(port, input): (usize, Option<&Input>)| match input {
+                    Some(input) => self.column(&check, port, input),
+                    None => Ok(Port::absent(0)),
+                };
+                inputs.map(column).collect::<Result<_, _>>()?
             }
         };
         let parts = check.part(columns)?;
@@ -110,4 +119,13 @@ impl Exchange for Infer {
     fn refuse(self, error: &Error) -> HttpReply {
         http_reply(error, &self.request.id)
     }
+
+    fn parameters(&self) -> Parameters {
+        let kept = self.request.parameters.iter().filter(|(key, value)| !is_for_server(key) && is_scalar(value));
+        kept.map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+}
+
+fn is_scalar(value: &Value) -> bool {
+    value.is_string() || value.is_number() || value.is_boolean()
 }

@@ -1,6 +1,6 @@
 use salver_core::{DType, Error, Tensor};
 
-use crate::kserve::chunks::Chunks;
+use crate::chunks::Chunks;
 use crate::kserve::input::bad_request;
 use crate::kserve::{datatype, raw};
 use crate::numbers::{write_array, write_string};
@@ -79,19 +79,23 @@ fn output(out: &mut Vec<u8>, name: &str, tensor: &Tensor, binary: bool) -> Resul
 
 /// An output's elements as a flat array.
 fn data(out: &mut Vec<u8>, output: &str, tensor: &Tensor) -> Result<(), Error> {
+    elements(out, output, tensor, &[tensor.shape().elements().unwrap_or(0)])
+}
+
+/// An output's elements as an array of this shape.
+pub(super) fn elements(out: &mut Vec<u8>, output: &str, tensor: &Tensor, dims: &[usize]) -> Result<(), Error> {
     if let dtype @ (DType::F16 | DType::BF16) = tensor.dtype() {
         let datatype = datatype::name(dtype);
         return Err(bad_request(format!(
             "sending {datatype} data via JSON is not supported. Please use the binary data format for output {output}"
         )));
     }
-    let elements = tensor.shape().elements().unwrap_or(0);
-    write_array(out, tensor, &[elements], 0).map_err(|_| {
+    write_array(out, tensor, dims, 0).map_err(|_| {
         let told = format!("output '{output}' holds bytes that are not UTF-8 text, which JSON cannot carry");
         bad_request(format!("{told}. Please use the binary data format for output {output}"))
     })
 }
 
-fn number(out: &mut Vec<u8>, number: u64) {
+pub(super) fn number(out: &mut Vec<u8>, number: u64) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }

@@ -1,9 +1,9 @@
 use bytes::Bytes;
 use salver_core::Error;
-use serde_json::Value;
 
 use super::document::{Document, InputDocument, OutputDocument};
 use crate::kserve::input::{bad_request, no_classification, no_shared_memory, refused_key, Header, Text};
+use crate::Parameters;
 
 /// An infer request, taken apart but not checked against a contract.
 #[derive(Default)]
@@ -11,6 +11,7 @@ pub(super) struct Request {
     pub(super) id: String,
     pub(super) inputs: Vec<Input>,
     pub(super) outputs: Vec<Output>,
+    pub(super) parameters: Parameters,
     /// Outputs are sent as binary unless one says otherwise.
     pub(super) binary_output: bool,
     /// The body of a raw binary request, which has no JSON.
@@ -55,8 +56,9 @@ impl Request {
         }
         let outputs = document.outputs.map(|outputs| outputs.0).unwrap_or_default();
         let outputs = outputs.into_iter().map(Output::take).collect::<Result<_, _>>()?;
-        let binary_output = parameters.get("binary_data_output").is_some_and(|value| value == &Value::Bool(true));
-        Ok(Request { id: document.id.unwrap_or_default(), inputs, outputs, binary_output, whole: None })
+        let binary_output = parameters.get("binary_data_output").and_then(|value| value.as_bool()).unwrap_or(false);
+        let id = document.id.unwrap_or_default();
+        Ok(Request { id, inputs, outputs, parameters, binary_output, whole: None })
     }
 }
 

@@ -6,21 +6,21 @@ use crate::Body;
 const LARGE: usize = 4096;
 
 /// A body under construction: a buffer that is written to, and large data shared between.
-pub(super) struct Chunks {
+pub(crate) struct Chunks {
     buffer: Vec<u8>,
     body: Body,
 }
 
 impl Chunks {
-    pub(super) fn with_capacity(capacity: usize) -> Chunks {
+    pub(crate) fn with_capacity(capacity: usize) -> Chunks {
         Chunks { buffer: Vec::with_capacity(capacity), body: Body::new() }
     }
 
-    pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
+    pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.buffer
     }
 
-    pub(super) fn share(&mut self, data: &Bytes) {
+    pub(crate) fn share(&mut self, data: &Bytes) {
         if data.len() < LARGE {
             return self.buffer.extend_from_slice(data);
         }
@@ -28,7 +28,7 @@ impl Chunks {
         self.body.push(data.clone());
     }
 
-    pub(super) fn finish(mut self) -> Body {
+    pub(crate) fn finish(mut self) -> Body {
         self.flush();
         self.body
     }

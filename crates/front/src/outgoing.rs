@@ -1,0 +1,51 @@
+//! Replies on their way are counted until they are sent, so that what callers ask for and do not read is bounded.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use salver_core::{Error, Item, Tensor};
+use salver_engine::{Admission, Permit};
+use salver_wire::Body;
+
+/// Replies from here on, and chunks of them, are counted until they are sent.
+const LARGE: usize = 16 * 1024;
+
+/// A permit for items.
+pub fn hold(outgoing: &Arc<Admission>, items: &[Item]) -> Result<Permit, Error> {
+    let mut permit = outgoing.admit()?;
+    permit.grow(weight(items) as u64)?;
+    Ok(permit)
+}
+
+/// A permit for items that make a large reply.
+pub fn hold_large(outgoing: &Arc<Admission>, items: &[Item]) -> Result<Option<Permit>, Error> {
+    match weight(items) {
+        ..LARGE => Ok(None),
+        _ => hold(outgoing, items).map(Some),
+    }
+}
+
+fn weight(items: &[Item]) -> usize {
+    let columns = items.iter().filter_map(|item| item.outcome.as_ref().ok()).flatten();
+    columns.map(Tensor::weight).sum()
+}
+
+/// Ties the permit to the reply's large chunks: it is given back when the last of them is sent, or dropped.
+pub fn keep(permit: Option<Permit>, body: &mut Body) {
+    let Some(permit) = permit.map(Arc::new) else { return };
+    for chunk in body.iter_mut().filter(|chunk| chunk.len() >= LARGE) {
+        let bytes = std::mem::take(chunk);
+        *chunk = Bytes::from_owner(Held { bytes, _permit: Arc::clone(&permit) });
+    }
+}
+
+struct Held {
+    bytes: Bytes,
+    _permit: Arc<Permit>,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}

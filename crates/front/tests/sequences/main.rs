@@ -1,0 +1,12 @@
+//! Calls that are answered by sequences, through real sockets: a lane driven by hand behind a whole server.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod details;
+mod events;
+mod generate;
+mod lane;
+mod limits;
+mod served;
+mod streams;
+mod talk;

@@ -1,0 +1,55 @@
+//! What both of MindSpore Serving's protocols check of a value against a method's contract.
+
+use salver_core::{DType, Error, Method, Port, Result, Servable, Shape, Tensor};
+
+use super::dtypes;
+use crate::rows::shape_of_one;
+
+/// One method of a servable, and its checks.
+pub(super) struct Admit<'a> {
+    pub servable: &'a Servable,
+    pub method: &'a Method,
+}
+
+impl Admit<'_> {
+    pub fn missing(&self, input: &Port) -> Error {
+        Error::MissingInput {
+            servable: self.servable.name.clone(),
+            method: self.method.name.clone(),
+            input: input.name.clone(),
+        }
+    }
+
+    /// A value with a leading dimension of 1, as input `index` of a row.
+    pub fn tensor(&self, index: usize, value: Tensor) -> Result<Tensor> {
+        let shape = Shape::from(value.shape().row());
+        let row = self.row_shape(index, value.dtype(), shape, value.bytes().len())?;
+        let reshaped = value.reshaped(Shape::batched(1, row.dims()));
+        reshaped.ok_or_else(|| Error::internal("an admitted value does not fit its shape"))
+    }
+
+    /// The shape that a value has as a row of the model: only the type and the number of bytes must be the
+    /// model's, and where the model leaves lengths open, the shape as well.
+    pub fn row_shape(&self, index: usize, dtype: DType, shape: Shape, size: usize) -> Result<Shape> {
+        let port = &self.method.contract.inputs[index];
+        let (servable, input) = (|| self.servable.name.clone(), || port.name.clone());
+        if let Some(declared) = port.dtype.filter(|&declared| declared != dtype) {
+            let given = dtypes::name(dtype).to_string();
+            return Err(Error::InputType { servable: servable(), input: input(), index, given, declared });
+        }
+        let Some(dims) = &port.dims else { return Ok(shape) };
+        let Some(width) = dtype.size() else {
+            let count = |wanted| Error::InputElements { servable: servable(), input: input(), given: 1, wanted };
+            return shape_of_one(port).map_err(count);
+        };
+        let Some(fixed) = port.fixed_shape() else {
+            let given = shape.dims().iter().map(|&dim| i64::try_from(dim).unwrap_or(i64::MAX)).collect();
+            let declared = dims.clone();
+            let wrong = || Error::InputShape { servable: servable(), input: input(), given, declared, batched: false };
+            return port.admits(shape.dims()).then_some(shape).ok_or_else(wrong);
+        };
+        let wanted = fixed.elements().unwrap_or(usize::MAX).saturating_mul(width);
+        let wrong = || Error::InputSize { servable: servable(), input: input(), index, given: size, wanted };
+        (size == wanted).then_some(fixed).ok_or_else(wrong)
+    }
+}

@@ -1,0 +1,216 @@
+//! One named value of an instance, as a tensor.
+
+use bytes::{BufMut, Bytes};
+use salver_core::{aligned, DType, Shape, Tensor};
+use serde_json::Value;
+
+use super::base64;
+use crate::numbers::Elements;
+
+/// A value with a leading dimension of 1; the error is what follows `Parser request failed, `.
+///
+/// Arrays of numbers are read in one pass. Whatever that pass does not take is looked at again, slowly, to say what is
+/// wrong with it.
+pub fn tensor(json: &str) -> Result<Tensor, String> {
+    let json = json.trim();
+    let first = json.bytes().find(|byte| !byte.is_ascii_whitespace() && *byte != b'[');
+    let read = match first {
+        Some(b'-' | b'0'..=b'9') if has_fractions(json) => floats(json),
+        Some(b'-' | b'0'..=b'9') => integers(json),
+        Some(b't' | b'f') => elements(json, DType::Bool),
+        _ => None,
+    };
+    match read {
+        Some(tensor) => Ok(tensor),
+        None => slowly(&serde_json::from_str(json).map_err(|error| error.to_string())?),
+    }
+}
+
+fn has_fractions(json: &str) -> bool {
+    json.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E'))
+}
+
+fn elements(json: &str, dtype: DType) -> Option<Tensor> {
+    let mut elements = Elements::new(dtype, json.len() / 2 + 1);
+    let layout = elements.read(json).ok()?;
+    let shape = layout.shape.filter(|_| layout.elements > 0)?;
+    elements.into_tensor(Shape::batched(1, shape.dims()))
+}
+
+/// Every number must be written as a float: the original goes by the first and wants the others alike.
+fn floats(json: &str) -> Option<Tensor> {
+    let mut leaves = json.split([',', '[', ']']).map(str::trim).filter(|leaf| !leaf.is_empty());
+    leaves.all(has_fractions).then(|| elements(json, DType::F32))?
+}
+
+/// Whole numbers that are too large lose their upper bits.
+fn integers(json: &str) -> Option<Tensor> {
+    let wide = elements(json, DType::I64)?;
+    let mut narrow = aligned(wide.bytes().len() / 2, 0);
+    for value in wide.bytes().chunks_exact(8) {
+        narrow.put_slice(&value[..4]);
+    }
+    Tensor::fixed(DType::I32, wide.shape().clone(), narrow.freeze())
+}
+
+fn slowly(value: &Value) -> Result<Tensor, String> {
+    match value {
+        Value::Null => Err("json value is null, it is not supported".into()),
+        Value::String(text) => text_tensor(text, &[]),
+        Value::Object(object) => base64::tensor(object, &[]),
+        Value::Array(items) => array(items),
+        Value::Bool(_) | Value::Number(_) => Err(format!("json value {value} is out of range")),
+    }
+}
+
+fn text_tensor(text: &str, dims: &[usize]) -> Result<Tensor, String> {
+    let tensor = Tensor::variable(DType::Str, Shape::batched(1, dims), vec![Bytes::from(text.to_owned())]);
+    tensor.ok_or_else(|| "decode base64 failed, size is not matched.".to_string())
+}
+
+fn array(items: &[Value]) -> Result<Tensor, String> {
+    match items {
+        [] => Err("json array, shape is empty".into()),
+        [Value::String(text)] => text_tensor(text, &[1]),
+        [Value::Object(object)] => {
+            let tensor = base64::tensor(object, &[1])?;
+            let told = "json array, item is object type, object only support string or bytes type";
+            if tensor.dtype().is_variable() {
+                Ok(tensor)
+            } else {
+                Err(told.into())
+            }
+        }
+        _ => Err(what_is_wrong(items)),
+    }
+}
+
+/// Why an array is no tensor.
+fn what_is_wrong(items: &[Value]) -> String {
+    let dims = first_dims(items);
+    let Some(leaf) = first_leaf(items) else { return "json array, shape is empty".into() };
+    match leaf {
+        Value::String(_) => return "json array, string or bytes type only support one item".into(),
+        Value::Object(_) => return "json array, item is object type, object only support string or bytes type".into(),
+        Value::Null => return "json array, data should be number, bool, string or bytes".into(),
+        _ => {}
+    }
+    mismatch(items, &dims, 0, kind(leaf)).unwrap_or_else(|| "json array, data type is unknown".into())
+}
+
+fn first_leaf(items: &[Value]) -> Option<&Value> {
+    match items.first()? {
+        Value::Array(inner) => first_leaf(inner),
+        leaf => Some(leaf),
+    }
+}
+
+fn first_dims(items: &[Value]) -> Vec<usize> {
+    let inner = match items.first() {
+        Some(Value::Array(inner)) => first_dims(inner),
+        _ => Vec::new(),
+    };
+    std::iter::once(items.len()).chain(inner).collect()
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Whole,
+    Float,
+    Bool,
+    Other,
+}
+
+fn kind(leaf: &Value) -> Kind {
+    match leaf {
+        Value::Bool(_) => Kind::Bool,
+        Value::Number(number) if number.is_f64() => Kind::Float,
+        Value::Number(_) => Kind::Whole,
+        _ => Kind::Other,
+    }
+}
+
+/// The first place where an array is not as its first elements say.
+fn mismatch(items: &[Value], dims: &[usize], depth: usize, wanted: Kind) -> Option<String> {
+    let expected = *dims.get(depth)?;
+    if items.len() != expected {
+        let size = items.len();
+        return Some(format!("invalid json array: json size is {size}, the dim {depth} expected to be {expected}"));
+    }
+    items.iter().find_map(|item| match item {
+        Value::Array(inner) if depth + 1 < dims.len() => mismatch(inner, dims, depth + 1, wanted),
+        _ if depth + 1 < dims.len() => Some("invalid json array: json type is not array".into()),
+        leaf if kind(leaf) != wanted => Some("json array, elements type is not equal".into()),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> (DType, Vec<usize>, Vec<u8>) {
+        let tensor = tensor(json).unwrap();
+        let data = match tensor.dtype().is_variable() {
+            true => tensor.values().concat(),
+            false => tensor.bytes().to_vec(),
+        };
+        (tensor.dtype(), tensor.shape().row().to_vec(), data)
+    }
+
+    #[test]
+    fn values_have_types_by_themselves() {
+        let cases: [(&str, DType, &[usize], &[u8]); 12] = [
+            ("3", DType::I32, &[], &[3, 0, 0, 0]),
+            ("-1", DType::I32, &[], &[255; 4]),
+            ("4294967298", DType::I32, &[], &[2, 0, 0, 0]),
+            ("1.0", DType::F32, &[], &[0, 0, 128, 63]),
+            ("[[1e0], [1.0]]", DType::F32, &[2, 1], &[0, 0, 128, 63, 0, 0, 128, 63]),
+            ("true", DType::Bool, &[], &[1]),
+            ("[true, false]", DType::Bool, &[2], &[1, 0]),
+            ("\"a.b\"", DType::Str, &[], b"a.b"),
+            ("[\"ab\"]", DType::Str, &[1], b"ab"),
+            (r#"{"b64": "AAE="}"#, DType::Bytes, &[], &[0, 1]),
+            (r#"[{"b64": "YWI=", "type": "str"}]"#, DType::Str, &[1], b"ab"),
+            (r#"{"b64": "AAE=", "type": "uint8", "shape": [2, 1]}"#, DType::U8, &[2, 1], &[0, 1]),
+        ];
+        for (json, dtype, shape, data) in cases {
+            assert_eq!(read(json), (dtype, shape.to_vec(), data.to_vec()), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_value_is_told_in_the_originals_words() {
+        let cases = [
+            ("null", "json value is null, it is not supported"),
+            ("[]", "json array, shape is empty"),
+            ("[[], []]", "json array, shape is empty"),
+            ("[1.0, 2]", "json array, elements type is not equal"),
+            ("[1, true]", "json array, elements type is not equal"),
+            ("[[1, 2], [3]]", "invalid json array: json size is 1, the dim 1 expected to be 2"),
+            ("[[1], 2]", "invalid json array: json type is not array"),
+            ("[null]", "json array, data should be number, bool, string or bytes"),
+            (r#"["a", "b"]"#, "json array, string or bytes type only support one item"),
+            ("{}", "json object, value is empty"),
+            (r#"{"b64": "", "dtype": "int8"}"#, "fail key:dtype"),
+            (r#"{"b64": "", "a": 1, "b": 2, "c": 3}"#, "items size is more than 3"),
+            (r#"{"type": "int8"}"#, "'b64' should be specified only one time"),
+            (r#"{"b64": "AA==", "type": 3}"#, "key is 'type', value should be string type"),
+            (r#"{"b64": "AA==", "type": "int4"}"#, "specified type:'int4' is illegal"),
+            (r#"{"b64": "AA==", "shape": 3}"#, "key is 'shape', value should be array type"),
+            (r#"{"b64": "AA==", "shape": [-1]}"#, "array value should be unsigned integer"),
+            (r#"{"b64": "AA==", "shape": [0, 1]}"#, "invalid shape value [0,1]"),
+            (r#"{"b64": "AA==", "shape": [2]}"#, "only support scalar when data type is string or bytes"),
+            (
+                r#"{"b64": "AA=="  , "type": "int16"}"#,
+                "decode base64 size:1; Given info: type:int16; type size:2; element nums:1",
+            ),
+            (r#"{"b64": "?"}"#, "'?' is illegal b64 encode string"),
+            (r#"[{"b64": "AA==", "type": "int8"}]"#, "object only support string or bytes type"),
+        ];
+        for (json, wanted) in cases {
+            let error = tensor(json).unwrap_err();
+            assert!(error.contains(wanted), "{json}: {error}");
+        }
+    }
+}
