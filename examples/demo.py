@@ -1,9 +1,10 @@
-"""Real models answer real clients over every kind of connection; `make demo` runs it.
+"""Real models and Python code answer real clients over every kind of connection; `make demo` runs it.
 
 Every answer is checked: the first wrong one ends the demo with an error.
 """
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -26,7 +27,7 @@ SHADES = " ░▒▓█"
 
 def main() -> None:
     began = time.monotonic()
-    title("Two models")
+    title("Two models, and one servable in Python")
     images, labels = make_models()
     certificates = make_certificates()
 
@@ -55,6 +56,7 @@ def ask(server: Server, certificates: Path, images: np.ndarray, labels: np.ndarr
     unix_socket(unix)
     mutual(mutual_tls, certificates)
     own_client(tcp, images, labels)
+    python(tcp)
 
 
 def mindspore(address: str) -> None:
@@ -133,6 +135,18 @@ def own_client(address: str, images: np.ndarray, labels: np.ndarray) -> None:
         expect(int(label), int(wanted))
 
 
+def python(address: str) -> None:
+    title("Python code, whose sentences come one by one")
+    row = {"prompt": "the", "seed": 11, "length": 3}
+    url = f"http://{address}/servables/text_generator"
+    command = ["curl", "-sSN", "-H", "Accept: text/event-stream", url, "-d", json.dumps(row)]
+    print(f"$ curl -sSN -H '{command[3]}' {url} -d '{command[-1]}'")
+    answer = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout
+    print(answer.rstrip())
+    *sentences, end, _ = answer.split("\n\n")
+    expect((len(sentences), end), (row["length"], "event: done\ndata: {}"))
+
+
 def make_models() -> tuple[np.ndarray, np.ndarray]:
     """Write both models; gives the digits that training never saw, and their labels."""
     write(add(), FOLDER / "models", "add")
@@ -142,6 +156,10 @@ def make_models() -> tuple[np.ndarray, np.ndarray]:
     write(digits(classifier), FOLDER / "models", "digits")
     print(f"digits: reads {accuracy:.1%} of the {len(labels)} digits it never saw rightly")
     expect(accuracy > 0.93, True)
+    code = FOLDER / "models" / "text_generator" / "servable.py"
+    code.parent.mkdir(exist_ok=True)
+    shutil.copy(Path(__file__).parent / "text_generator" / "servable.py", code)
+    print("text_generator: a Markov chain, in Python")
     readable = np.flatnonzero(classifier.predict(images) == labels)
     order = np.concatenate([readable[:4], np.setdiff1d(np.arange(len(labels)), readable[:4])])
     return images[order], labels[order]

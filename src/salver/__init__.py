@@ -3,6 +3,10 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from salver.authoring.context import Context, InvalidInput, Json
+    from salver.authoring.functions import function, method, stage
+    from salver.authoring.models import model
+    from salver.authoring.options import options, servable
     from salver.client.api import Client
     from salver.client.errors import (
         CallCancelled,
@@ -19,8 +23,11 @@ if TYPE_CHECKING:
 __all__ = [
     "CallCancelled",
     "Client",
+    "Context",
     "DeadlineExceeded",
     "InvalidCall",
+    "InvalidInput",
+    "Json",
     "NotFound",
     "ResourceExhausted",
     "SalverError",
@@ -28,9 +35,28 @@ __all__ = [
     "Unavailable",
     "Unsupported",
     "__version__",
+    "function",
+    "method",
+    "model",
+    "options",
+    "servable",
+    "stage",
 ]
 
 __version__: str
+
+_HOMES = {
+    "Client": "salver.client.api",
+    "Context": "salver.authoring.context",
+    "InvalidInput": "salver.authoring.context",
+    "Json": "salver.authoring.context",
+    "function": "salver.authoring.functions",
+    "method": "salver.authoring.functions",
+    "model": "salver.authoring.models",
+    "options": "salver.authoring.options",
+    "servable": "salver.authoring.options",
+    "stage": "salver.authoring.functions",
+}
 
 
 def __getattr__(name: str) -> object:
@@ -39,14 +65,10 @@ def __getattr__(name: str) -> object:
         from importlib.metadata import version
 
         return version("salver")
-    if name == "Client":
-        from salver.client.api import Client
-
-        return Client
     if name in __all__:
-        from salver.client import errors
+        from importlib import import_module
 
-        return getattr(errors, name)
+        return getattr(import_module(_HOMES.get(name, "salver.client.errors")), name)
     raise AttributeError(f"module 'salver' has no attribute {name!r}")
 
 

@@ -1,9 +1,23 @@
 import json
 
-from salver.authoring.spec import Policy, Port, Servable, StageSpec, one_stage
+from salver.authoring.spec import (
+    Contract,
+    Input,
+    Method,
+    Plan,
+    Policy,
+    Port,
+    Servable,
+    StageSpec,
+    Step,
+    StepOutput,
+    carries_rows,
+    one_stage,
+    servable_from_form,
+)
 
-X = Port("x", "float32", (2, "width", ""))
-Y = Port("y", None, None)
+X = Port("x", "float32", (2, "width", ""), optional=True)
+Y = Port("y", None, None, json=True)
 
 
 def servable(unbatched: str | None) -> Servable:
@@ -12,8 +26,8 @@ def servable(unbatched: str | None) -> Servable:
 
 
 def test_a_servable_is_written_as_the_native_core_reads_it() -> None:
-    x = {"name": "x", "dtype": "float32", "dims": [2, "width", ""]}
-    y = {"name": "y", "dtype": None, "dims": None}
+    x = {"name": "x", "dtype": "float32", "dims": [2, "width", ""], "optional": True, "json": False}
+    y = {"name": "y", "dtype": None, "dims": None, "optional": False, "json": True}
     policy = {
         "max_batch_size": 4,
         "max_wait_ms": 1.5,
@@ -30,9 +44,19 @@ def test_a_servable_is_written_as_the_native_core_reads_it() -> None:
                 "name": "predict",
                 "contract": {"inputs": [x], "outputs": [y], "batched": True},
                 "plan": {"steps": [{"stage": 0, "inputs": [{"input": 0}]}], "outputs": [{"step": [0, 0]}]},
+                "sequence": False,
             }
         ],
-        "stages": [{"name": "model.onnx", "inputs": [x], "outputs": [y], "batching": "batched", "policy": policy}],
+        "stages": [
+            {
+                "name": "model.onnx",
+                "inputs": [x],
+                "outputs": [y],
+                "batching": "batched",
+                "policy": policy,
+                "context": False,
+            }
+        ],
     }
 
 
@@ -42,8 +66,24 @@ def test_the_reason_for_not_batching_is_part_of_it() -> None:
     assert written["methods"][0]["contract"]["batched"] is False
 
 
+def test_a_servable_is_read_as_it_was_written() -> None:
+    first = StageSpec("decode", (X,), (Y,), None, Policy(row_by_row=True), context=True)
+    second = StageSpec("net", (Y,), (Y, X), "its shape is fixed")
+    steps = (Step(0, (Input(0),)), Step(1, (StepOutput(0, 0),)))
+    streamed = Method("tell", Contract((X,), (Y, X), True), Plan(steps, (StepOutput(1, 0), Input(0))), sequence=True)
+    written = Servable("s", 3, "python", (streamed, one_stage("predict", first)), (first, second))
+    assert servable_from_form(json.loads(written.to_json())) == written
+
+
+def test_only_methods_that_are_nothing_but_unbatched_models_take_no_rows() -> None:
+    stages = (StageSpec("net", (X,), (Y,), "its shape is fixed"), StageSpec("decode", (X,), (Y,), None))
+    for used, wanted in (((), True), ((0,), False), ((0, 0), False), ((0, 1), True), ((1,), True)):
+        plan = Plan(tuple(Step(stage, (Input(0),)) for stage in used), (Input(0),))
+        assert carries_rows(plan, stages) is wanted
+
+
 def test_contracts_are_shown_as_people_write_signatures() -> None:
     scalar = Port("label", "int64", ())
     assert str(one_stage("m", StageSpec("s", (X, scalar), (Y,), None)).contract) == (
-        "(x: float32[2, width, any], label: int64) -> (y: any)"
+        "(x: float32[2, width, any] = ..., label: int64) -> (y: json)"
     )

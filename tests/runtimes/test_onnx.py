@@ -1,12 +1,13 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from salver.problems import Unusable
 from salver.repository.scan import VersionFolder
-from salver.repository.settings import OnnxSettings, ServableSettings
+from salver.repository.settings import ServableSettings
 from salver.runtimes import onnx
 from salver.runtimes.samples import Tensor
 
@@ -91,21 +92,35 @@ def test_a_model_that_refuses_every_trial_is_told_with_its_own_words(tmp_path: P
 
 def test_small_models_get_an_instance_per_core_and_large_ones_one(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"small")
-    assert onnx.default_instances(tmp_path) == len(os.sched_getaffinity(0))
+    assert onnx.default_instances(tmp_path.iterdir()) == len(os.sched_getaffinity(0))
     with (tmp_path / "model.onnx.data").open("wb") as weights:
         weights.truncate(10 * 1000**2)
-    assert onnx.default_instances(tmp_path) == 1
+    assert onnx.default_instances(tmp_path.iterdir()) == 1
+
+
+def test_settings_of_workers_are_none_of_an_onnx_model(tmp_path: Path) -> None:
+    with pytest.raises(Unusable, match="sets workers, but an ONNX model runs without workers"):
+        onnx.load(folder(tmp_path, workers=2), NoWorkers())
+
+
+class NoWorkers:
+    """A host that is not asked for any."""
+
+    def supervisor(self) -> NoReturn:
+        raise AssertionError
+
+    def give_up(self) -> NoReturn:
+        raise AssertionError
 
 
 def test_a_provider_that_the_library_lacks_is_told_with_the_settings_file(tmp_path: Path) -> None:
     library = tmp_path / "libonnxruntime.so.1.23.0"
-    wanted = folder(tmp_path, onnx=OnnxSettings(providers=("cuda", "cpu")))
     with pytest.raises(Unusable, match="asks for the provider 'cuda'") as refused:
-        onnx.check_providers(library, wanted)
-    assert refused.value.problem.where == str(tmp_path / "s" / "salver.toml")
+        onnx.check_providers(library, ("cuda", "cpu"), tmp_path / "salver.toml")
+    assert refused.value.problem.where == str(tmp_path / "salver.toml")
     assert "onnxruntime-gpu" in refused.value.problem.remedy
     (tmp_path / "libonnxruntime_providers_cuda.so").touch()
-    onnx.check_providers(library, wanted)
+    onnx.check_providers(library, ("cuda", "cpu"), tmp_path / "salver.toml")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import struct
 import pytest
 
 from salver.authoring.spec import Port
-from salver.runtimes.samples import Guess, Tensor, agree, guesses, stacked, two_rows
+from salver.runtimes.samples import Guess, Tensor, agree, as_json, guesses, stacked, two_rows
 
 WIDTHS = {"bool": 1, "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "float16": 2, "bfloat16": 2}
 WIDTHS |= {"int32": 4, "uint32": 4, "float32": 4, "int64": 8, "uint64": 8, "float64": 8}
@@ -72,3 +72,20 @@ def test_short_floats_are_compared_as_numbers(dtype: str) -> None:
     one, nearly_one, two = (struct.pack("<H", value) for value in bits)
     assert agree((dtype, [2], one + two), [(dtype, [1], nearly_one), (dtype, [1], two)])
     assert not agree((dtype, [2], one + two), [(dtype, [1], two), (dtype, [1], two)])
+
+
+@pytest.mark.parametrize(
+    ("tensor", "value"),
+    [
+        (("float32", [1, 2], struct.pack("<2f", 1.5, -2)), [[1.5, -2.0]]),
+        (("int64", [2, 1, 2], struct.pack("<4q", 1, 2, 3, 4)), [[[1, 2]], [[3, 4]]]),
+        (("bool", [1, 2], b"\1\0"), [[True, False]]),
+        (("bfloat16", [1], b"\xc0\x3f"), [1.5]),
+        (("uint8", [], b"\7"), 7),
+        (("float32", [1, 0], b""), [[]]),
+        (("str", [2], ["größe".encode(), b""]), ["größe", ""]),
+        (("bytes", [1], [b"\xff"]), [{"b64": "/w=="}]),
+    ],
+)
+def test_tensors_are_told_in_plain_json(tensor: Tensor, value: object) -> None:
+    assert as_json(tensor) == value

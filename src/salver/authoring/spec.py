@@ -4,9 +4,9 @@ The forms must stay those of the crate `salver-core`; a test loads one into the 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Dim = int | str
 
@@ -18,10 +18,15 @@ class Port:
     name: str
     dtype: str | None
     dims: tuple[Dim, ...] | None
+    optional: bool = False
+    """An input that requests may leave out; the stage then gets the mark of absence (bool, row shape [0])."""
+    json: bool = False
+    """Text that is a JSON document, which JSON protocols show as what it says."""
 
     def __str__(self) -> str:
         shape = ", ".join(str(dim) or "any" for dim in self.dims or ())
-        return f"{self.name}: {self.dtype or 'any'}" + (f"[{shape}]" if shape else "")
+        kind = "json" if self.json else self.dtype or "any"
+        return f"{self.name}: {kind}" + (f"[{shape}]" if shape else "")
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,8 @@ class Contract:
     batched: bool
 
     def __str__(self) -> str:
-        return f"({', '.join(map(str, self.inputs))}) -> ({', '.join(map(str, self.outputs))})"
+        inputs = (f"{port} = ..." if port.optional else str(port) for port in self.inputs)
+        return f"({', '.join(inputs)}) -> ({', '.join(map(str, self.outputs))})"
 
 
 @dataclass(frozen=True)
@@ -93,6 +99,8 @@ class StageSpec:
     outputs: tuple[Port, ...]
     unbatched: str | None
     policy: Policy = Policy()
+    context: bool = False
+    """Whether its code wants to know about callers: metadata, parameters, deadline."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +108,11 @@ class Method:
     name: str
     contract: Contract
     plan: Plan
+    sequence: bool = False
+    """Whether each row is answered by a sequence of items, as its last stage gives them."""
+
+    def __str__(self) -> str:
+        return f"{self.name}{self.contract}" + (", as a sequence" if self.sequence else "")
 
 
 @dataclass(frozen=True)
@@ -124,11 +137,20 @@ class Servable:
         return json.dumps(form)
 
 
-def one_stage(name: str, stage: StageSpec) -> Method:
-    """The method that does nothing but run the servable's first stage."""
-    steps = (Step(0, tuple(Input(index) for index in range(len(stage.inputs)))),)
+def one_stage(name: str, stage: StageSpec, index: int = 0) -> Method:
+    """The method that does nothing but run this stage, the servable's first unless `index` says otherwise."""
+    steps = (Step(index, tuple(Input(index) for index in range(len(stage.inputs)))),)
     plan = Plan(steps, tuple(StepOutput(0, index) for index in range(len(stage.outputs))))
     return Method(name, Contract(stage.inputs, stage.outputs, stage.unbatched is None), plan)
+
+
+def carries_rows(plan: Plan, stages: Sequence[StageSpec]) -> bool:
+    """Whether requests to a method have a dimension of rows: not if it is nothing but models whose rows stay apart.
+
+    Functions whose rows stay apart take them one by one all the same.
+    """
+    used = [stages[step.stage] for step in plan.steps]
+    return not used or any(stage.unbatched is None or stage.policy.row_by_row for stage in used)
 
 
 def _method(method: Method) -> dict[str, object]:
@@ -139,7 +161,7 @@ def _method(method: Method) -> dict[str, object]:
     }
     steps = [{"stage": step.stage, "inputs": _sources(step.inputs)} for step in method.plan.steps]
     plan = {"steps": steps, "outputs": _sources(method.plan.outputs)}
-    return {"name": method.name, "contract": contract, "plan": plan}
+    return {"name": method.name, "contract": contract, "plan": plan, "sequence": method.sequence}
 
 
 def _stage(stage: StageSpec) -> dict[str, object]:
@@ -151,6 +173,7 @@ def _stage(stage: StageSpec) -> dict[str, object]:
         "outputs": _ports(stage.outputs),
         "batching": batching,
         "policy": asdict(stage.policy),
+        "context": stage.context,
     }
 
 
@@ -160,3 +183,44 @@ def _ports(ports: Sequence[Port]) -> list[dict[str, object]]:
 
 def _sources(sources: Sequence[Input | StepOutput]) -> list[object]:
     return [source.form() for source in sources]
+
+
+def servable_from_form(form: Mapping[str, Any]) -> Servable:
+    """The inverse of `Servable.to_json`, from the parsed document."""
+    return Servable(
+        form["name"],
+        form["version"],
+        form["runtime"],
+        tuple(_method_from(each) for each in form["methods"]),
+        tuple(_stage_from(each) for each in form["stages"]),
+    )
+
+
+def _method_from(form: Mapping[str, Any]) -> Method:
+    contract = form["contract"]
+    plan = form["plan"]
+    steps = tuple(Step(step["stage"], _sources_from(step["inputs"])) for step in plan["steps"])
+    return Method(
+        form["name"],
+        Contract(_ports_from(contract["inputs"]), _ports_from(contract["outputs"]), contract["batched"]),
+        Plan(steps, _sources_from(plan["outputs"])),
+        form["sequence"],
+    )
+
+
+def _stage_from(form: Mapping[str, Any]) -> StageSpec:
+    batching = form["batching"]
+    unbatched = None if batching == "batched" else batching["unbatched"]
+    inputs, outputs = _ports_from(form["inputs"]), _ports_from(form["outputs"])
+    return StageSpec(form["name"], inputs, outputs, unbatched, Policy(**form["policy"]), form["context"])
+
+
+def _ports_from(forms: Sequence[Mapping[str, Any]]) -> tuple[Port, ...]:
+    def dims(form: Mapping[str, Any]) -> tuple[Dim, ...] | None:
+        return None if form["dims"] is None else tuple(form["dims"])
+
+    return tuple(Port(**{**form, "dims": dims(form)}) for form in forms)
+
+
+def _sources_from(forms: Sequence[Mapping[str, Any]]) -> tuple[Input | StepOutput, ...]:
+    return tuple(Input(form["input"]) if "input" in form else StepOutput(*form["step"]) for form in forms)

@@ -6,34 +6,78 @@ writes down why not.
 """
 
 from abc import ABC, abstractmethod
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 from salver import _native
 from salver.authoring.spec import Servable
 from salver.repository.scan import VersionFolder
 
+if TYPE_CHECKING:
+    from salver.workers.supervisor import Supervisor
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One row to call a method with: its inputs by name, as plain JSON says them. `file` is the author's.
+
+    `own` says that the row is the author's, too, so that the method must answer it; else it was made up.
+    """
+
+    file: Path
+    method: str
+    inputs: Mapping[str, Any]
+    own: bool
+
 
 class Loaded(ABC):
-    """One version that is loaded but not yet running. `start` is called once at most, and nothing after it."""
+    """One version that is loaded but not yet running. `start` is called once at most, `close` once and last."""
 
     servable: Servable
-    instances: int
+
+    @property
+    @abstractmethod
+    def capacity(self) -> tuple[int, str]:
+        """How many run at once of what: instances, or workers."""
 
     @abstractmethod
-    def try_once(self) -> None:
-        """Run the model on made-up input. Raises Unusable if it refuses; not called by a server that starts."""
+    def try_once(self) -> list[Trial]:
+        """Try before `start` what can be; gives what is to be tried after it. Raises Unusable if a model refuses.
+
+        A server that starts does not ask for it.
+        """
 
     @abstractmethod
     def start(self, version: _native.Version) -> None:
         """Add the lanes that run every stage. Raises Unusable."""
 
+    def retire(self) -> None:  # noqa: B027 (most have nothing to do)
+        """The version is about to end: bring nothing back that ends from now on."""
+
+    def close(self) -> None:  # noqa: B027
+        """Release everything, whether it was started or not; the version has ended."""
+
+
+class Host(Protocol):
+    """What a server has for its runtimes."""
+
+    def supervisor(self) -> "Supervisor":
+        """Who starts workers. It costs something, so it is made when it is asked for. Raises Unusable at the end."""
+
+    def give_up(self) -> None:
+        """End all workers, also those that are still loading, and start no more."""
+
 
 class Runtime(Protocol):
     """The names that the module of a runtime has."""
 
-    @property
-    def SUFFIXES(self) -> frozenset[str]:  # noqa: N802
-        """The endings of the files that it runs."""
+    def runs(self, folder: VersionFolder, /) -> bool:
+        """Whether it is the runtime for this."""
 
-    def load(self, folder: VersionFolder, /) -> Loaded:
+    def suffixes(self) -> frozenset[str]:
+        """The endings of the model files that it runs."""
+
+    def load(self, folder: VersionFolder, host: Host, /) -> Loaded:
         """From one version's folder to what serves it. Raises Unusable for all that its user can mend."""

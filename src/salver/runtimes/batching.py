@@ -12,7 +12,7 @@ _OVERRULE = "if its rows are independent, set batching = true"
 
 def without_leading(ports: Sequence[Port]) -> tuple[Port, ...]:
     """What the ports of a whole batch are for one row."""
-    return tuple(Port(port.name, port.dtype, (port.dims or ())[1:]) for port in ports)
+    return tuple(Port(port.name, port.dtype, None if port.dims is None else port.dims[1:]) for port in ports)
 
 
 def leading_problem(inputs: Sequence[Port], outputs: Sequence[Port]) -> str | None:
@@ -28,8 +28,12 @@ def leading_problem(inputs: Sequence[Port], outputs: Sequence[Port]) -> str | No
 
 def unbatched_reason(run: Run, inputs: Sequence[Port], outputs: Sequence[Port]) -> str | None:
     """Why rows must not run together, or None if they may. Runs the model a few times if its shapes allow it."""
-    problem = leading_problem(inputs, outputs) or _symbol_problem(inputs, outputs)
-    return problem or _trial_problem(run, inputs, outputs)
+    return shape_problem(inputs, outputs) or _trial_problem(run, inputs, outputs)
+
+
+def shape_problem(inputs: Sequence[Port], outputs: Sequence[Port]) -> str | None:
+    """Why these shapes do not say that rows may run together, or None if they do."""
+    return leading_problem(inputs, outputs) or _symbol_problem(inputs, outputs)
 
 
 def _symbol_problem(inputs: Sequence[Port], outputs: Sequence[Port]) -> str | None:

@@ -4,26 +4,35 @@ import importlib.util
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from salver import _native
 from salver.authoring.spec import Policy, Port, Servable, StageSpec, one_stage
 from salver.problems import Unusable
-from salver.repository.scan import VersionFolder
-from salver.repository.settings import FILE
-from salver.runtimes.base import Loaded
+from salver.repository.scan import Kind, VersionFolder
+from salver.repository.settings import FILE, OnnxSettings
+from salver.runtimes.base import Host, Loaded, Trial
 from salver.runtimes.batching import leading_problem, unbatched_reason, without_leading
 from salver.runtimes.samples import guesses, two_rows
 
 NAME = "onnx"
-SUFFIXES = frozenset({".onnx"})
 
 _SMALL = 10 * 1000**2
 # Older libraries end the process when they are asked for the interface that the native part uses.
 _OLDEST = (1, 23)
 _INSTALL = "pip install --upgrade 'onnxruntime>=1.23'"
+
+
+def suffixes() -> frozenset[str]:
+    """The endings of the files that are ONNX models."""
+    return frozenset({".onnx"})
+
+
+def runs(folder: VersionFolder) -> bool:
+    """Whether the version is nothing but an ONNX model."""
+    return folder.kind is Kind.MODEL and folder.artefact.suffix in suffixes()
 
 
 class OnnxLoaded(Loaded):
@@ -32,35 +41,48 @@ class OnnxLoaded(Loaded):
     def __init__(self, folder: VersionFolder, model: _native.OnnxModel) -> None:
         self._folder = folder
         self._model = model
-        self.instances = folder.settings.instances or default_instances(folder.artefact.parent)
+        self._instances = folder.settings.instances or default_instances(folder.artefact.parent.iterdir())
         self.servable = describe(folder, model)
 
-    def try_once(self) -> None:
+    @property
+    def capacity(self) -> tuple[int, str]:
+        return self._instances, "instance"
+
+    def try_once(self) -> list[Trial]:
         if self._folder.settings.batching is None:
             try_model(self._folder.artefact, self._model)
+        return []
 
     def start(self, version: _native.Version) -> None:
-        batched = self.servable.stages[0].unbatched is None
+        rows = self.servable.stages[0].unbatched is None
         try:
-            version.add_onnx_lanes(0, self._model, batched, self.instances)
+            version.add_onnx_lanes(0, self._model, rows, self._instances)
         except (OSError, ValueError) as error:
-            raise _unusable_model(self._folder.artefact, error) from None
+            raise unusable_model(self._folder.artefact, error) from None
 
 
-def load(folder: VersionFolder) -> OnnxLoaded:
+def load(folder: VersionFolder, _host: Host) -> OnnxLoaded:
     """Load the folder's model. Raises Unusable."""
+    settings_file = folder.artefact.parent.parent / FILE
+    misplaced = folder.settings.given(("workers", "run_timeout_s", "in_process"))
+    if misplaced:
+        what = f"sets {misplaced[0]}, but an ONNX model runs without workers"
+        raise Unusable(settings_file, what, "take it out; `instances` is how many run at once")
+    return OnnxLoaded(folder, open_model(folder.artefact, folder.settings.onnx, settings_file))
+
+
+def open_model(file: Path, options: OnnxSettings, said_in: Path) -> _native.OnnxModel:
+    """Load a model; `said_in` is the file that has the options. Raises Unusable."""
     library = find_library()
-    check_providers(library, folder)
+    check_providers(library, options.providers, said_in)
     # Otherwise the library opens a database in its user's cache, and a thread that reports from it.
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    options = json.dumps(asdict(folder.settings.onnx))
     try:
-        model = _native.OnnxModel(str(library), str(folder.artefact), options)
+        return _native.OnnxModel(str(library), str(file), json.dumps(asdict(options)))
     except ImportError as error:
         raise Unusable(library, f"cannot be used: {error}", _INSTALL) from None
     except (OSError, ValueError) as error:
-        raise _unusable_model(folder.artefact, error) from None
-    return OnnxLoaded(folder, model)
+        raise unusable_model(file, error) from None
 
 
 def find_library() -> Path:
@@ -76,13 +98,13 @@ def find_library() -> Path:
     return found[-1]
 
 
-def check_providers(library: Path, folder: VersionFolder) -> None:
+def check_providers(library: Path, providers: Iterable[str], said_in: Path) -> None:
     """Raises Unusable for a provider that this build of the runtime lacks."""
-    for provider in folder.settings.onnx.providers:
+    for provider in providers:
         if provider != "cpu" and not (library.parent / f"libonnxruntime_providers_{provider}.so").is_file():
             what = f"asks for the provider '{provider}', which the installed ONNX Runtime does not have"
             remedy = "install onnxruntime-gpu in the place of onnxruntime, or take the provider out"
-            raise Unusable(folder.artefact.parent.parent / FILE, what, remedy)
+            raise Unusable(said_in, what, remedy)
 
 
 def describe(folder: VersionFolder, model: _native.OnnxModel) -> Servable:
@@ -103,9 +125,9 @@ def ports(native: Sequence[tuple[str, str, list[int | str]]]) -> tuple[Port, ...
     return tuple(Port(name, dtype, tuple(dims)) for name, dtype, dims in native)
 
 
-def default_instances(directory: Path) -> int:
-    """A small model gets one instance per core; a large one, with its weights beside it, one."""
-    size = sum(file.stat().st_size for file in directory.iterdir() if file.is_file())
+def default_instances(files: Iterable[Path]) -> int:
+    """A small model gets one instance per core; a large one, with its weights in files beside it, one."""
+    size = sum(file.stat().st_size for file in files if file.is_file())
     return len(os.sched_getaffinity(0)) if size < _SMALL else 1
 
 
@@ -141,7 +163,8 @@ def _batching(
     return None
 
 
-def _unusable_model(path: Path, error: OSError | ValueError) -> Unusable:
+def unusable_model(path: Path, error: OSError | ValueError) -> Unusable:
+    """What is wrong with a model file that the native part does not take."""
     if isinstance(error, OSError):
         return Unusable(path, f"cannot be read: {error.strerror or error}", "let the server's user read it")
     return Unusable(path, f"is no usable ONNX model: {error}", "export it again, and copy it completely")

@@ -5,9 +5,11 @@ Deliberately without numpy: a server that starts would spend more time on import
 
 import random
 import struct
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isnan, prod
+from typing import Any
 
 from salver.authoring.spec import Dim, Port
 
@@ -64,6 +66,23 @@ def agree(together: Tensor, apart: Sequence[Tensor]) -> bool:
     return all(_alike(dtype, piece, row[2]) for piece, row in zip(pieces, apart, strict=True))
 
 
+def as_json(tensor: Tensor) -> Any:
+    """The tensor as plain JSON says it: nested arrays; bytes, and text that is no UTF-8, in Base64."""
+    dtype, shape, data = tensor
+    if isinstance(data, bytes):
+        values: list[Any] = [bool(each) for each in data] if dtype == "bool" else list(_numbers(dtype, data))
+    else:
+        values = [each.decode() if dtype == "str" else {"b64": b64encode(each).decode()} for each in data]
+    return _nested(values, shape)
+
+
+def _nested(values: Sequence[Any], shape: Sequence[int]) -> Any:
+    if not shape:
+        return values[0]
+    size = len(values) // max(shape[0], 1)
+    return [_nested(values[index * size : (index + 1) * size], shape[1:]) for index in range(shape[0])]
+
+
 def _two_values(port: Port, guess: Guess, source: random.Random) -> tuple[Tensor, Tensor]:
     shape, dtype = guess.shape(port.dims or ()), port.dtype or "float32"
     count = prod(shape)
@@ -102,7 +121,7 @@ def _joined(columns: Sequence[Tensor]) -> bytes | list[bytes]:
     return [value for piece in pieces for value in piece if isinstance(value, bytes)]
 
 
-def _floats(dtype: str, data: bytes) -> Sequence[float]:
+def _numbers(dtype: str, data: bytes) -> Sequence[float]:
     if dtype == "bfloat16":
         data = b"".join(b"\0\0" + data[at : at + 2] for at in range(0, len(data), 2))
         return struct.unpack(f"<{len(data) // 4}f", data)
@@ -115,7 +134,7 @@ def _alike(dtype: str, one: bytes | list[bytes], other: bytes | list[bytes]) -> 
     tolerance = _TOLERANCES.get(dtype)
     if tolerance is None or not isinstance(one, bytes) or not isinstance(other, bytes):
         return False
-    left, right = _floats(dtype, one), _floats(dtype, other)
+    left, right = _numbers(dtype, one), _numbers(dtype, other)
     largest = max((abs(value) for value in (*left, *right) if value - value == 0), default=0.0)
     limit = tolerance * largest
     return all(a == b or abs(a - b) <= limit or (isnan(a) and isnan(b)) for a, b in zip(left, right, strict=True))

@@ -1,15 +1,27 @@
-"""Which runtime runs which files."""
+"""Which runtime runs what."""
 
+from salver.problems import Unusable
 from salver.repository.scan import VersionFolder
-from salver.runtimes import onnx
-from salver.runtimes.base import Loaded, Runtime
+from salver.runtimes import onnx, python
+from salver.runtimes.base import Host, Loaded, Runtime
 
-_RUNTIMES: tuple[Runtime, ...] = (onnx,)
+# The first that runs it does.
+_RUNTIMES: tuple[Runtime, ...] = (onnx, python)
 
-SUFFIXES: frozenset[str] = frozenset().union(*(runtime.SUFFIXES for runtime in _RUNTIMES))
+
+def suffixes() -> frozenset[str]:
+    """The endings of all model files that can be served."""
+    return frozenset().union(*(runtime.suffixes() for runtime in _RUNTIMES))
 
 
-def load(folder: VersionFolder) -> Loaded:
-    """Load a version by the runtime for its file. Raises Unusable."""
-    runtime = next(each for each in _RUNTIMES if folder.artefact.suffix in each.SUFFIXES)
-    return runtime.load(folder)
+def takes_worker(folder: VersionFolder) -> bool:
+    """Whether a worker loads it, so that the server only waits."""
+    return python.runs(folder) and not onnx.runs(folder)
+
+
+def load(folder: VersionFolder, host: Host) -> Loaded:
+    """Load a version by the runtime for it. Raises Unusable."""
+    for runtime in _RUNTIMES:
+        if runtime.runs(folder):
+            return runtime.load(folder, host)
+    raise Unusable(folder.artefact, "is of no kind that is served", f"give a file of {', '.join(sorted(suffixes()))}")

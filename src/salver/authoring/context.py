@@ -1,0 +1,66 @@
+"""What an author's code may ask about a call, and what it may say of one."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+
+class Context:
+    """What a call said beside its inputs: a parameter of this type, or called `context`, is no input.
+
+    A function over a batch gets a list with one for each row. A test makes one with what it needs to say.
+    """
+
+    def __init__(
+        self,
+        metadata: Mapping[str, str] | None = None,
+        parameters: Mapping[str, str | int | float | bool] | None = None,
+        deadline: float | None = None,
+        device: str = "cpu",
+    ) -> None:
+        self._metadata = dict(metadata or {})
+        self._parameters = dict(parameters or {})
+        self._deadline = deadline
+        self.device = device
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """gRPC metadata or HTTP headers by their names in lower case; what came several times is joined by commas."""
+        return self._metadata
+
+    @property
+    def parameters(self) -> Mapping[str, str | int | float | bool]:
+        """The request's parameters, in protocols that have them."""
+        return self._parameters
+
+    @property
+    def deadline(self) -> float | None:
+        """For how many more seconds the caller waits, never less than 0; None if it said nothing."""
+        return self._deadline
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the caller has left, so that nobody will read an answer."""
+        return False
+
+
+class InvalidInput(Exception):
+    """Raise it where a caller's input cannot be used: its rows fail as the caller's fault, and are not tried again.
+
+    A function over a batch may name the one row that is at fault; it is then run again without it.
+    """
+
+    def __init__(self, message: str, *, row: int | None = None) -> None:
+        self.row = row
+        super().__init__(message)
+
+
+class ModelFailed(RuntimeError):
+    """A model that was called from inside a function has no answer for it."""
+
+
+if TYPE_CHECKING:
+    Json = Any
+else:
+
+    class Json:
+        """The annotation of a value that travels as a JSON document: functions get and give Python objects."""

@@ -1,0 +1,1 @@
+"""Running what an author wrote in a `servable.py`."""
