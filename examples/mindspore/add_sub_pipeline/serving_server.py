@@ -1,0 +1,19 @@
+"""Serves `add_sub`, which lies beside this file, over gRPC and HTTP: python serving_server.py, Ctrl+C ends it."""
+
+import sys
+from pathlib import Path
+
+from mindspore_serving import server
+
+
+def start():
+    servable_dir = str(Path(sys.argv[0]).resolve().parent)
+    # Two worker processes run the functions of servable_config.py.
+    servable_config = server.ServableStartConfig(servable_dir, "add_sub", num_parallel_workers=2)
+    server.start_servables(servable_config)
+    server.start_grpc_server("127.0.0.1:5500")
+    server.start_restful_server("127.0.0.1:1500")
+
+
+if __name__ == "__main__":
+    start()

@@ -1,0 +1,17 @@
+"""Serves `lenet`, which lies beside this file, over gRPC and HTTP: python serving_server.py, Ctrl+C ends it."""
+
+import sys
+from pathlib import Path
+
+from mindspore_serving import server
+
+
+def start():
+    servable_dir = str(Path(sys.argv[0]).resolve().parent)
+    server.start_servables(server.ServableStartConfig(servable_dir, "lenet", device_ids=0))
+    server.start_grpc_server("127.0.0.1:5500")
+    server.start_restful_server("127.0.0.1:1500")
+
+
+if __name__ == "__main__":
+    start()

@@ -1,0 +1,45 @@
+"""The examples, run with their very files, in copies that have ports of their own."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from .printed import EXAMPLE, ONE_SUM, THREE_SUMS
+from .scripts import EXAMPLES, put, run, started
+
+
+@pytest.fixture
+def add(tmp_path: Path) -> Path:
+    folder = tmp_path / "add"
+    shutil.copytree(EXAMPLES / "add", folder, ignore=shutil.ignore_patterns("1", "*.mindir"))
+    return folder
+
+
+def test_add(add: Path, port: str) -> None:
+    assert run(add / "export_model" / "add_onnx.py") == "wrote ../add/1/tensor_add.onnx\n"
+    server, client = (put(add / name, add, {"5500": port}) for name in ("serving_server.py", "serving_client.py"))
+    with started(server) as script:
+        assert len(script.workers()) == 2
+        assert run(client) == EXAMPLE
+
+
+def test_add_in_the_form_of_r12(add: Path, port: str) -> None:
+    run(add / "export_model" / "add_onnx.py", "../r1.2/add/1")
+    older = add / "r1.2"
+    server, client = (put(older / name, older, {"5500": port}) for name in ("master_with_worker.py", "client.py"))
+    with started(server, wait_for="Serving gRPC start success, listening on "):
+        assert run(client) == THREE_SUMS + ONE_SUM
+
+
+def test_resnet50(images: Path, tmp_path: Path) -> None:
+    here = {"/tmp/serving_resnet50_test_temp_file": str(tmp_path / "socket")}
+    server, client = (
+        put(EXAMPLES / "resnet50" / name, images, here) for name in ("serving_server.py", "serving_client.py")
+    )
+    with started(server) as script:
+        assert len(script.workers()) == 2
+        assert run(client) == (
+            "test_image/flower_0.jpg {'label': 'flower'}\ntest_image/flower_1.png {'label': 'flower'}\n"
+            "test_image/temple_0.jpg {'label': 'temple'}\ntest_image/temple_1.png {'label': 'temple'}\n"
+        )

@@ -1,0 +1,22 @@
+from mindspore_serving.client import Client
+from mindspore_serving.client import SSLConfig
+import numpy as np
+
+
+def run_add_common():
+    """invoke Servable add method add_common"""
+    ssl_config = SSLConfig(custom_ca="ca.crt")
+    client = Client("localhost:5500", "add", "add_common", ssl_config=ssl_config)
+    instances = []
+
+    # instance 1
+    x1 = np.asarray([[1, 1], [1, 1]]).astype(np.float32)
+    x2 = np.asarray([[1, 1], [1, 1]]).astype(np.float32)
+    instances.append({"x1": x1, "x2": x2})
+
+    result = client.infer(instances)
+    print(result)
+
+
+if __name__ == '__main__':
+    run_add_common()
