@@ -3,6 +3,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# MindSpore and PyTorch, outside the clone; MindSpore has wheels for Python 3.11 and 3.12.
+FRAMEWORKS := $(VENV)/frameworks
+FRAMEWORKS_PYTHON ?= $(BIN)/python
 
 # Outside the clone, so that another clone builds only what differs.
 export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/salver/target
@@ -11,16 +14,17 @@ export MATURIN_NO_INSTALL_RUST := 1
 
 NATIVE_SOURCES := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: help setup demo test check bench wheel format clean
+.PHONY: help setup frameworks demo test check bench wheel format clean
 
 help:
 	@echo "make setup   a virtual environment in $(VENV) with salver built into it"
 	@echo "make demo    real models answer real clients, over every kind of connection"
-	@echo "make test    all tests: Rust, then Python"
+	@echo "make test    all tests: Rust, Python, and those that need MindSpore and PyTorch"
 	@echo "make check   formatting, lint, types, import contracts"
 	@echo "make bench   the speed comparison of benchmarks/"
 	@echo "make wheel   dist/salver-*.whl"
 	@echo "make format  rewrite sources in the project's format"
+	@echo "make frameworks   MindSpore and PyTorch for the tests, some GB in ~/.cache/salver, linked from $(FRAMEWORKS)"
 	@echo "make clean   remove $(VENV) and what was built here"
 
 setup: $(VENV)/.native
@@ -45,9 +49,13 @@ $(VENV)/.native: $(VENV)/.packages $(NATIVE_SOURCES)
 demo: setup
 	@GRPC_VERBOSITY=NONE $(BIN)/python examples/demo.py
 
-test: setup
+frameworks: setup
+	@$(FRAMEWORKS_PYTHON) scripts/frameworks.py $(FRAMEWORKS)
+
+test: setup frameworks
 	cargo test --release --workspace --exclude salver-python
 	$(BIN)/python -m pytest
+	PYTHONPATH=$(CURDIR)/src $(FRAMEWORKS)/bin/python -m pytest tests/frameworks
 
 check: setup
 	$(BIN)/ruff check .

@@ -20,9 +20,10 @@ from benchmarks.environments import (
     installed_versions,
     make_environment,
 )
+from benchmarks.isolation import Situations, measure_isolation
 from benchmarks.machine import busy_share, choose_cores, describe
 from benchmarks.measure import Cell, Problem, measure_rounds
-from benchmarks.options import Options, parse
+from benchmarks.options import ISOLATION, STANDING, Options, parse
 from benchmarks.process import ServerFailed
 from benchmarks.progress import say
 from benchmarks.report import Results, page
@@ -52,9 +53,12 @@ def run(options: Options) -> Results:
     bench = Bench(options, choose_cores(), _prepare(tools), tools, peers)
     if busy_share() > 0.5:
         say("other programs are using this machine: the figures will be unsteady")
-    found: list[Cell | Problem] = []
+    found: list[Cell | Problem | Situations] = []
     with closing(measure_rounds(bench)) as rounds:
         found.extend(rounds)
+    if ISOLATION in options.parts and options.salver is not None:
+        with closing(measure_isolation(bench)) as rounds_of_isolation:
+            found.extend(rounds_of_isolation)
     standing, failures = _standing(bench)
     return Results(
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -64,6 +68,7 @@ def run(options: Options) -> Results:
         missing=missing,
         cells=[one for one in found if isinstance(one, Cell)],
         problems=[one for one in found if isinstance(one, Problem)] + failures,
+        isolation=[one for one in found if isinstance(one, Situations)],
         standing=standing,
     )
 
@@ -75,7 +80,7 @@ def _make_peers(options: Options) -> tuple[dict[str, Environment], dict[str, str
     if options.salver is None:
         missing["salver"] = "no salver command beside this Python or on PATH; build it, or name it with --salver"
     for name in options.servers:
-        if name != "salver":
+        if not SERVERS[name].ours:
             try:
                 made[name] = make_environment(name, SERVERS[name].requirements)
             except SetupFailed as problem:
@@ -93,18 +98,19 @@ def _prepare(tools: Environment) -> Path:
 
 
 def _standing(bench: Bench) -> tuple[Standing | None, list[Problem]]:
-    if bench.options.salver is None:
+    if bench.options.salver is None or STANDING not in bench.options.parts:
         return None, []
     try:
         return measure_standing(bench), []
     except ServerFailed as problem:
-        return None, [Problem(0, "salver", "mlp", str(problem))]
+        return None, [Problem(0, "salver", STANDING, str(problem))]
 
 
 def _versions(bench: Bench) -> dict[str, dict[str, str]]:
     versions = {name: environment.versions() for name, environment in bench.peers.items()}
     if bench.options.salver is not None:
-        versions = {"salver": installed_versions(salver_python(bench)), **versions}
+        ours = installed_versions(salver_python(bench))
+        versions = {name: ours for name in bench.options.servers if SERVERS[name].ours} | versions
     return versions
 
 
@@ -122,7 +128,7 @@ def write(results: Results) -> None:
 def _raw(results: Results) -> dict[str, object]:
     raw = dataclasses.asdict(results)
     chosen = raw.pop("options")
-    raw["options"] = {name: chosen[name] for name in ("workloads", "servers", "rounds", "requests", "quick")}
+    raw["options"] = {name: chosen[name] for name in ("parts", "servers", "rounds", "requests", "quick")}
     return raw
 
 

@@ -6,35 +6,63 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from benchmarks.isolation import Situations
 from benchmarks.servers import SERVERS
 from benchmarks.standing import Standing
 from benchmarks.summary import Key, Summary
 from benchmarks.workloads import Protocol
 
+Asked = tuple[str, Protocol]
+"""A server, by one of its protocols."""
+
+PROTOCOL_TITLES: Final[dict[Protocol, str]] = {"grpc": "gRPC", "http": "HTTP"}
+
 
 @dataclass(frozen=True)
 class RatioBar:
-    """salver's median figure over a peer's. A rate must reach the limit; a latency must stay within it."""
+    """Our median figure over the peer's, over the best one's where there are several.
+
+    A rate must reach the limit; a latency must stay within it.
+    """
 
     workload: str
     concurrency: int
-    ours: Protocol
-    peer: str
-    theirs: Protocol
+    ours: Asked
+    theirs: tuple[Asked, ...]
     limit: float
     latency: bool = False
 
     @property
     def title(self) -> str:
         figure = "p50" if self.latency else "requests/s"
-        ours = "gRPC" if self.ours == "grpc" else "HTTP"
-        return f"`{self.workload}`, c={self.concurrency}, {figure}: {ours} against {SERVERS[self.peer].title}"
+        peer = _title(self.theirs[0]) if len(self.theirs) == 1 else "the best peer"
+        return f"`{self.workload}`, c={self.concurrency}, {figure}: {_title(self.ours)} against {peer}"
 
-    def value(self, summary: Summary) -> float | None:
+    @property
+    def wanted(self) -> str:
+        return f"{'<=' if self.latency else '>='} {self.limit:g} x"
+
+    def verdict(self, summary: Summary) -> Verdict:
+        """There is one when all that are compared have figures."""
+        ours, theirs = self._figure(summary, self.ours), {each: self._figure(summary, each) for each in self.theirs}
+        figures = {each: figure for each, figure in theirs.items() if figure is not None}
+        if ours is None or len(figures) < len(theirs):
+            return Verdict(self.title, self.wanted, "not measured", None)
+        best = (min if self.latency else max)(figures, key=lambda each: figures[each])
+        value = ours / figures[best]
+        got = f"{value:.2f} x" + (f" ({_title(best)})" if len(figures) > 1 else "")
+        return Verdict(self.title, self.wanted, got, value <= self.limit if self.latency else value >= self.limit)
+
+    def _figure(self, summary: Summary, asked: Asked) -> float | None:
+        server, protocol = asked
         figure = summary.p50 if self.latency else summary.rate
-        ours = figure(Key("salver", self.workload, self.ours, self.concurrency))
-        theirs = figure(Key(self.peer, self.workload, self.theirs, self.concurrency))
-        return ours.median / theirs.median if ours and theirs else None
+        spread = figure(Key(server, self.workload, protocol, self.concurrency))
+        return spread.median if spread else None
+
+
+def _title(asked: Asked) -> str:
+    server, protocol = asked
+    return f"{SERVERS[server].title}, {PROTOCOL_TITLES[protocol]}"
 
 
 @dataclass(frozen=True)
@@ -57,17 +85,34 @@ class Verdict:
     met: bool | None
 
 
+TRITON_GRPC: Final[Asked] = ("triton", "grpc")
+TRITON_HTTP: Final[Asked] = ("triton", "http")
+GRPC_AIO: Final[Asked] = ("grpc_aio", "grpc")
+MOSEC: Final[Asked] = ("mosec", "http")
+LITSERVE: Final[Asked] = ("litserve", "http")
+SALVER_GRPC: Final[Asked] = ("salver", "grpc")
+SALVER_HTTP: Final[Asked] = ("salver", "http")
+PYTHON_GRPC: Final[Asked] = ("salver_python", "grpc")
+PYTHON_HTTP: Final[Asked] = ("salver_python", "http")
+
 RATIO_BARS: Final = (
-    RatioBar("add", 64, "grpc", "triton", "grpc", 6),
-    RatioBar("add", 64, "grpc", "grpc_aio", "grpc", 25),
-    RatioBar("add", 1, "grpc", "triton", "grpc", 0.5, latency=True),
-    RatioBar("add", 64, "http", "mosec", "http", 1.5),
-    RatioBar("tensor", 16, "grpc", "triton", "grpc", 2),
-    RatioBar("tensor", 16, "http", "triton", "http", 2),
-    RatioBar("tensor", 16, "grpc", "mosec", "http", 1.2),
-    RatioBar("tensor", 16, "http", "mosec", "http", 1.2),
-    RatioBar("mlp", 64, "grpc", "triton", "grpc", 3),
-    RatioBar("mlp", 64, "http", "triton", "http", 3),
+    RatioBar("add", 64, SALVER_GRPC, (TRITON_GRPC,), 6),
+    RatioBar("add", 64, SALVER_GRPC, (GRPC_AIO,), 25),
+    RatioBar("add", 1, SALVER_GRPC, (TRITON_GRPC,), 0.5, latency=True),
+    RatioBar("add", 64, SALVER_HTTP, (MOSEC,), 1.5),
+    RatioBar("tensor", 16, SALVER_GRPC, (TRITON_GRPC,), 2),
+    RatioBar("tensor", 16, SALVER_HTTP, (TRITON_HTTP,), 2),
+    RatioBar("tensor", 16, SALVER_GRPC, (MOSEC,), 1.2),
+    RatioBar("tensor", 16, SALVER_HTTP, (MOSEC,), 1.2),
+    RatioBar("mlp", 64, SALVER_GRPC, (TRITON_GRPC,), 3),
+    RatioBar("mlp", 64, SALVER_HTTP, (TRITON_HTTP,), 3),
+    RatioBar("add", 64, PYTHON_GRPC, (TRITON_GRPC,), 5),
+    RatioBar("add", 64, PYTHON_GRPC, (GRPC_AIO,), 20),
+    RatioBar("add", 1, PYTHON_GRPC, (TRITON_GRPC,), 0.6, latency=True),
+    RatioBar("tensor", 16, PYTHON_GRPC, (TRITON_GRPC,), 1.5),
+    RatioBar("tensor", 16, PYTHON_HTTP, (TRITON_HTTP,), 1.5),
+    RatioBar("image", 16, PYTHON_GRPC, (GRPC_AIO, MOSEC, LITSERVE), 1.3),
+    RatioBar("image", 16, PYTHON_HTTP, (GRPC_AIO, MOSEC, LITSERVE), 1.3),
 )
 
 STANDING_BARS: Final = (
@@ -78,10 +123,15 @@ STANDING_BARS: Final = (
 )
 
 
-def judge(summary: Summary, standing: Standing | None) -> Iterator[Verdict]:
+ISOLATION_TITLE: Final = "`mlp` at a steady rate, p99: beside a busy Python servable against beside a busy stranger"
+ISOLATION_LIMIT: Final = 1.5
+
+
+def judge(summary: Summary, isolation: Situations | None, standing: Standing | None) -> Iterator[Verdict]:
     """A verdict for every bar, in the order they are written down."""
     for ratio in RATIO_BARS:
-        yield _ratio_verdict(ratio, ratio.value(summary))
+        yield ratio.verdict(summary)
+    yield _isolation_verdict(isolation)
     for bar in STANDING_BARS:
         wanted = f"<= {bar.limit:g} {bar.unit}"
         value = bar.value(standing) if standing else None
@@ -89,8 +139,9 @@ def judge(summary: Summary, standing: Standing | None) -> Iterator[Verdict]:
         yield Verdict(bar.title, wanted, got, None if value is None else value <= bar.limit)
 
 
-def _ratio_verdict(bar: RatioBar, value: float | None) -> Verdict:
-    wanted = f"{'<=' if bar.latency else '>='} {bar.limit:g} x"
-    if value is None:
-        return Verdict(bar.title, wanted, "not measured", None)
-    return Verdict(bar.title, wanted, f"{value:.2f} x", value <= bar.limit if bar.latency else value >= bar.limit)
+def _isolation_verdict(isolation: Situations | None) -> Verdict:
+    wanted = f"<= {ISOLATION_LIMIT:g} x"
+    if isolation is None:
+        return Verdict(ISOLATION_TITLE, wanted, "not measured", None)
+    value = isolation.servable_us / isolation.stranger_us
+    return Verdict(ISOLATION_TITLE, wanted, f"{value:.2f} x", value <= ISOLATION_LIMIT)

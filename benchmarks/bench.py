@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.environments import Environment
+from benchmarks.load import Target, read_target
 from benchmarks.machine import Cores
 from benchmarks.options import Options
 from benchmarks.process import ServerProcess, free_ports, started
+from benchmarks.repositories import model_file, write_repository
 from benchmarks.servers import SERVERS, Server
 from benchmarks.workloads import Protocol, Workload
+
+MODELS = "models"
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class Serving:
     process: ServerProcess
     ports: Mapping[Protocol, int]
     scratch: Path
-    """An empty folder for as long as it runs."""
+    """A folder of its own for as long as it runs."""
 
     def form(self, protocol: Protocol) -> str:
         return self.server.forms[protocol][self.workload.name]
@@ -41,30 +45,44 @@ class Bench:
     tools: Environment
     peers: Mapping[str, Environment]
 
-    def servers(self) -> list[Server]:
-        """The chosen servers that can be started here."""
-        return [SERVERS[name] for name in self.options.servers if self._can_start(name)]
+    def servers(self, workload: Workload) -> list[Server]:
+        """The chosen servers that can be started here and serve this."""
+        chosen = [SERVERS[name] for name in self.options.servers]
+        return [server for server in chosen if self._can_start(server) and server.serves(workload)]
 
     @contextmanager
-    def serving(self, server: Server, workload: Workload) -> Iterator[Serving]:
-        """Starts the server on its core; it is stopped at the end, whatever happens."""
+    def serving(self, server: Server, workload: Workload, *beside: tuple[Server, Workload]) -> Iterator[Serving]:
+        """Starts the server on its cores; it is stopped at the end, whatever happens.
+
+        One of ours can serve others `beside` the workload, each in the form of the server named with it.
+        """
         ports = _choose_ports(server)
         with tempfile.TemporaryDirectory(prefix="salver-bench-") as folder:
             scratch = Path(folder)
-            command = self._command(server, workload, ports)
-            with started(command, self.cores.server, self._variables(server, scratch), scratch / "log") as process:
+            if server.ours:
+                write_repository(scratch / MODELS, self.fixtures, [(server, workload), *beside])
+            command = self._our_command(scratch, ports) if server.ours else self._command(server, workload, ports)
+            with started(command, self._cores(server), self._variables(server, scratch), scratch / "log") as process:
                 yield Serving(server, workload, process, ports, scratch)
 
-    def _can_start(self, name: str) -> bool:
-        return self.options.salver is not None if name == "salver" else name in self.peers
+    def target(self, serving: Serving, protocol: Protocol, answer_bytes: Mapping[str, int]) -> Target:
+        """The prepared request for the server; `answer_bytes` is how large a right answer is in each form."""
+        form = serving.form(protocol)
+        key = f"{serving.workload.name}/{form}"
+        return read_target(self.fixtures, key, protocol, serving.ports[protocol], answer_bytes[form])
+
+    def _can_start(self, server: Server) -> bool:
+        return self.options.salver is not None if server.ours else server.name in self.peers
+
+    def _cores(self, server: Server) -> tuple[int, ...]:
+        return (self.cores.server, self.cores.load) if server.every_core else (self.cores.server,)
+
+    def _our_command(self, scratch: Path, ports: Mapping[Protocol, int]) -> list[str]:
+        return [str(self.options.salver), "serve", str(scratch / MODELS), "--listen", f"127.0.0.1:{ports['grpc']}"]
 
     def _command(self, server: Server, workload: Workload, ports: Mapping[Protocol, int]) -> list[str]:
-        models = self.fixtures / "models" / workload.name
-        if server.name == "salver":
-            return [str(self.options.salver), "serve", str(models), "--listen", f"127.0.0.1:{ports['grpc']}"]
-        model = models / workload.name / "1" / "model.onnx"
-        python = str(self.peers[server.name].python)
-        return [python, "-m", server.module, workload.name, str(model), str(ports["grpc"]), str(ports["http"])]
+        python, model = str(self.peers[server.name].python), str(model_file(self.fixtures, workload))
+        return [python, "-m", server.module, workload.name, model, str(ports["grpc"]), str(ports["http"])]
 
     def _variables(self, server: Server, scratch: Path) -> dict[str, str]:
         environment = self.peers.get(server.name, self.tools)
@@ -74,4 +92,4 @@ class Bench:
 def _choose_ports(server: Server) -> dict[Protocol, int]:
     """salver speaks everything on one port, Triton has one for each protocol."""
     grpc, http = free_ports(2)
-    return {"grpc": grpc, "http": grpc if server.name == "salver" else http}
+    return {"grpc": grpc, "http": grpc if server.ours else http}

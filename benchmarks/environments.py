@@ -17,7 +17,7 @@ from benchmarks.progress import say
 
 HERE: Final = Path(__file__).resolve().parent
 PROTO: Final = HERE / "kserve.proto"
-TOOLS_REQUIREMENTS: Final = ("grpcio", "grpcio-tools", "numpy", "onnx")
+TOOLS_REQUIREMENTS: Final = ("grpcio", "grpcio-tools", "numpy", "onnx", "pillow")
 INSTALL_SECONDS: Final = 900
 
 

@@ -6,7 +6,8 @@ import json
 import re
 import resource
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,8 @@ from benchmarks.workloads import Protocol
 
 LOAD_SECONDS: Final = 900
 WARM_UP_SHARE: Final = 0.1
+MOST_WAITING: Final = 64
+ENDLESS: Final = 10**9
 
 STREAMS: Final[Mapping[Protocol, Mapping[int, tuple[int, int]]]] = {
     "grpc": {1: (1, 1), 16: (1, 16), 64: (4, 16)},
@@ -69,7 +72,7 @@ def run_load(target: Target, concurrency: int, requests: int, scratch: Path) -> 
     """Sends exactly so many requests and waits for all answers; raises unless all of them are right in size."""
     log = scratch / "latencies"
     log.unlink(missing_ok=True)
-    command = _command(target, concurrency, requests)
+    command = _command(target, STREAMS[target.protocol][concurrency], requests)
     if concurrency == 1:
         command.append(f"--log-file={log}")
     output, cpu_seconds = _run(command, scratch / "h2load.out")
@@ -81,14 +84,39 @@ def run_load(target: Target, concurrency: int, requests: int, scratch: Path) -> 
         requests=requests,
         seconds=seconds,
         generator_share=cpu_seconds / seconds,
-        p50_us=_percentile(latencies, 0.50),
-        p99_us=_percentile(latencies, 0.99),
+        p50_us=percentile(latencies, 0.50) if latencies else None,
+        p99_us=percentile(latencies, 0.99) if latencies else None,
     )
 
 
-def _command(target: Target, concurrency: int, requests: int) -> list[str]:
-    connections, streams = STREAMS[target.protocol][concurrency]
-    command = ["h2load", "-n", str(requests), "-c", str(connections), "-m", str(streams), "-d", str(target.body)]
+def run_steady(target: Target, rate: int, requests: int, scratch: Path) -> list[float]:
+    """Sends requests at equal intervals whether the ones before are answered or not; gives the sorted latencies."""
+    log = scratch / "latencies"
+    log.unlink(missing_ok=True)
+    command = [*_command(target, (1, MOST_WAITING), requests), f"--rps={rate}", f"--log-file={log}"]
+    output, _ = _run(command, scratch / "h2load.out")
+    _check_answers(output, requests, target)
+    return _latencies(log)
+
+
+@contextmanager
+def background_load(target: Target, concurrency: int, scratch: Path) -> Iterator[None]:
+    """A load without an end, broken off when the block is left; raises if it came to an end by itself."""
+    command = _command(target, STREAMS[target.protocol][concurrency], ENDLESS)
+    with (scratch / "background.out").open("wb") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+    try:
+        yield
+        if process.poll() is not None:
+            raise LoadFailed("the load in the background was not answered to the end")
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _command(target: Target, streams: tuple[int, int], requests: int) -> list[str]:
+    connections, at_a_time = streams
+    command = ["h2load", "-n", str(requests), "-c", str(connections), "-m", str(at_a_time), "-d", str(target.body)]
     if target.protocol == "http":
         command.append("--h1")
     for name, value in target.headers.items():
@@ -142,5 +170,5 @@ def _latencies(log: Path) -> list[float]:
     return sorted(float(line.split("\t")[2]) for line in log.read_text().splitlines())
 
 
-def _percentile(ordered: list[float], share: float) -> float | None:
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else None
+def percentile(ordered: Sequence[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]

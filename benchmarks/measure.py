@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from benchmarks.bench import Bench, Serving
 from benchmarks.checking import Checker, WrongAnswer, checking
 from benchmarks.environments import without_places
-from benchmarks.load import Load, LoadFailed, Target, read_target, run_load, warm_up
+from benchmarks.load import Load, LoadFailed, Target, run_load, warm_up
 from benchmarks.process import ServerFailed
 from benchmarks.progress import say
 from benchmarks.servers import Server
@@ -47,18 +47,19 @@ def measure_rounds(bench: Bench) -> Generator[Cell | Problem]:
     """Every result as it comes. Closing the generator stops the server that is running."""
     for number in range(1, bench.options.rounds + 1):
         for name in bench.options.workloads:
-            for server in bench.servers():
+            workload = WORKLOADS[name]
+            for server in bench.servers(workload):
                 say(f"round {number}/{bench.options.rounds} · {name} · {server.title}")
-                yield from _server_results(bench, number, server, WORKLOADS[name])
+                yield from _server_results(bench, number, server, workload)
 
 
 def _server_results(bench: Bench, number: int, server: Server, workload: Workload) -> list[Cell | Problem]:
     """What one server showed in one round; nothing but the problem when an answer was wrong."""
     try:
-        with bench.serving(server, workload) as serving:
+        with bench.serving(server, workload) as serving, serving.process.blamed():
             return _measured(bench, number, serving)
     except (ServerFailed, WrongAnswer) as problem:
-        return [_problem(number, server, workload, problem)]
+        return [problem_of(number, server, workload.name, problem)]
 
 
 def _measured(bench: Bench, number: int, serving: Serving) -> list[Cell | Problem]:
@@ -74,16 +75,7 @@ def _measured(bench: Bench, number: int, serving: Serving) -> list[Cell | Proble
 
 
 def _targets(bench: Bench, serving: Serving, checker: Checker) -> list[Target]:
-    return [
-        read_target(
-            bench.fixtures,
-            f"{serving.workload.name}/{serving.form(protocol)}",
-            protocol,
-            serving.ports[protocol],
-            checker.answer_bytes[serving.form(protocol)],
-        )
-        for protocol in serving.server.forms
-    ]
+    return [bench.target(serving, protocol, checker.answer_bytes) for protocol in serving.server.forms]
 
 
 def _cells(bench: Bench, number: int, serving: Serving, target: Target) -> Iterator[Cell | Problem]:
@@ -96,7 +88,7 @@ def _cells(bench: Bench, number: int, serving: Serving, target: Target) -> Itera
             spent = serving.process.cpu_seconds() - before
             yield _cell(number, serving, target.protocol, load, spent)
         except LoadFailed as problem:
-            yield _problem(number, serving.server, serving.workload, problem)
+            yield problem_of(number, serving.server, serving.workload.name, problem)
 
 
 def _cell(number: int, serving: Serving, protocol: Protocol, load: Load, cpu_seconds: float) -> Cell:
@@ -116,6 +108,7 @@ def _cell(number: int, serving: Serving, protocol: Protocol, load: Load, cpu_sec
     )
 
 
-def _problem(number: int, server: Server, workload: Workload, problem: Exception) -> Problem:
+def problem_of(number: int, server: Server, where: str, problem: Exception) -> Problem:
+    """What is told of it; `where` is a workload or another part of the run."""
     say(f"  {problem}")
-    return Problem(number, server.name, workload.name, without_places(str(problem)))
+    return Problem(number, server.name, where, without_places(str(problem)))

@@ -17,11 +17,18 @@ RESULTS = ROOT / "benchmarks" / "results"
 SCRATCH_RESULTS = ROOT / "build" / "benchmarks"
 
 
+STANDING = "standing"
+ISOLATION = "isolation"
+PARTS = (*WORKLOADS, ISOLATION, STANDING)
+GROUPS = {"python": ("add", "tensor", "chain", "image", "rows", ISOLATION)}
+"""Names that stand for several parts."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What to measure, how often, and where to write it."""
 
-    workloads: tuple[str, ...]
+    parts: tuple[str, ...]
     servers: tuple[str, ...]
     rounds: int
     requests: int
@@ -30,9 +37,13 @@ class Options:
     out: Path
 
     @property
+    def workloads(self) -> tuple[str, ...]:
+        return tuple(name for name in self.parts if name in WORKLOADS)
+
+    @property
     def complete(self) -> bool:
         """True when nothing was left out by choice."""
-        return not self.quick and set(self.workloads) == set(WORKLOADS) and set(self.servers) == set(SERVERS)
+        return not self.quick and set(self.parts) == set(PARTS) and set(self.servers) == set(SERVERS)
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
@@ -40,11 +51,11 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     given = parser.parse_args(arguments)
     if given.salver is not None and not interpreter_of(given.salver).exists():
         parser.error(f"--salver {given.salver}: no Python beside it; name the command inside a virtual environment")
-    partial = given.quick or given.only != tuple(WORKLOADS) or given.peers is not None
-    servers = tuple(SERVERS) if given.peers is None else ("salver", *given.peers)
+    parts = _parts(given.only)
+    partial = given.quick or parts != PARTS or given.peers is not None
     return Options(
-        workloads=given.only,
-        servers=servers,
+        parts=parts,
+        servers=_servers(parts, given.peers),
         rounds=given.rounds or (1 if given.quick else 5),
         requests=given.requests or (1600 if given.quick else 32000),
         quick=given.quick,
@@ -53,11 +64,26 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     )
 
 
+def _parts(names: Sequence[str]) -> tuple[str, ...]:
+    """The parts that are named by themselves or in a group, in the order in which they are run."""
+    chosen = {part for name in names for part in GROUPS.get(name, (name,))}
+    return tuple(part for part in PARTS if part in chosen)
+
+
+def _servers(parts: Sequence[str], peers: Sequence[str] | None) -> tuple[str, ...]:
+    """All of ours and the chosen peers, without those that have nothing to do in these parts."""
+    workloads = [WORKLOADS[part] for part in parts if part in WORKLOADS]
+    chosen = [server for server in SERVERS.values() if server.ours or peers is None or server.name in peers]
+    return tuple(server.name for server in chosen if any(map(server.serves, workloads)))
+
+
 def _parser() -> argparse.ArgumentParser:
-    peers = [name for name in SERVERS if name != "salver"]
+    peers = [name for name, server in SERVERS.items() if not server.ours]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    known = [*PARTS, *GROUPS]
+    named = "; ".join(f"{name} is {', '.join(parts)}" for name, parts in GROUPS.items())
     parser.add_argument(
-        "--only", type=_chosen_from(list(WORKLOADS)), default=tuple(WORKLOADS), help="workloads, comma-separated"
+        "--only", type=_chosen_from(known), default=PARTS, help=f"parts of: {', '.join(known)} ({named})"
     )
     parser.add_argument(
         "--peers", type=_chosen_from(peers), help="servers to compare with, comma-separated (default: all)"

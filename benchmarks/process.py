@@ -24,7 +24,7 @@ class ServerFailed(Exception):
 
 @dataclass(frozen=True)
 class ServerProcess:
-    """A started server. It leads a session of its own, by which its child processes are found."""
+    """A started server. It leads a session of its own; child processes are found by that and by their parents."""
 
     process: subprocess.Popen[bytes]
     log: Path
@@ -33,11 +33,24 @@ class ServerProcess:
         """Returns when something accepts connections at the port."""
         deadline = time.monotonic() + OPEN_SECONDS
         while not _accepts(port):
-            if self.process.poll() is not None:
-                raise ServerFailed(f"it ended with code {self.process.returncode}: {self.last_words()}")
+            self.must_run()
             if time.monotonic() > deadline:
                 raise ServerFailed(f"no open port after {OPEN_SECONDS} s: {self.last_words()}")
             time.sleep(0.05)
+
+    def must_run(self) -> None:
+        """Raises if the server has ended by itself."""
+        if self.process.poll() is not None:
+            raise ServerFailed(f"it ended with code {self.process.returncode}: {self.last_words()}")
+
+    @contextmanager
+    def blamed(self) -> Iterator[None]:
+        """Whatever goes wrong in the block, if the server has ended that is the reason."""
+        try:
+            yield
+        except Exception:
+            self.must_run()
+            raise
 
     def cpu_seconds(self) -> float:
         """Processor time of all its processes so far, to the nanosecond."""
@@ -53,25 +66,40 @@ class ServerProcess:
 
     def stop(self) -> None:
         """Asks it to end, then ends what is left of it."""
+        sessions = self._members()
         self.process.terminate()
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(STOP_SECONDS)
-        for pid in self._members():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        for pid, (_, session) in _places().items():
+            if session in sessions:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         self.process.wait()
 
-    def _members(self) -> list[int]:
-        return [pid for pid in _all_pids() if _session(pid) == self.process.pid]
+    def _members(self) -> set[int]:
+        """Its processes: those of its session, their children, and those of sessions that children have made."""
+        places = _places()
+        found = {self.process.pid}
+        while True:
+            more = {pid for pid, place in places.items() if not found.isdisjoint(place)} - found
+            if not more:
+                return found
+            found |= more
+
+
+def pinned(command: Sequence[str], cores: Sequence[int]) -> list[str]:
+    """The command that runs on these cores only, with all that it starts."""
+    return ["taskset", "--cpu-list", ",".join(map(str, cores)), *command]
 
 
 @contextmanager
-def started(command: Sequence[str], core: int, variables: Mapping[str, str], log: Path) -> Iterator[ServerProcess]:
-    """The server, pinned to the core; whatever happens, it is stopped at the end."""
-    pinned = ["taskset", "--cpu-list", str(core), *command]
+def started(
+    command: Sequence[str], cores: Sequence[int], variables: Mapping[str, str], log: Path
+) -> Iterator[ServerProcess]:
+    """The server, pinned to the cores; whatever happens, it is stopped at the end."""
     with log.open("wb") as output:
         process = subprocess.Popen(
-            pinned,
+            pinned(command, cores),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -103,15 +131,19 @@ def _accepts(port: int) -> bool:
     return True
 
 
-def _all_pids() -> list[int]:
-    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+def _places() -> dict[int, tuple[int, int]]:
+    """Every process's place."""
+    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return {pid: place for pid in pids if (place := _place(pid)) is not None}
 
 
-def _session(pid: int) -> int | None:
+def _place(pid: int) -> tuple[int, int] | None:
+    """Its parent and the leader of its session; None when it is gone."""
     try:
-        return os.getsid(pid)
-    except ProcessLookupError:
+        facts = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
         return None
+    return int(facts[1]), int(facts[3])
 
 
 def _cpu_seconds(pid: int) -> float:

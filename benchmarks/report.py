@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.bars import judge
+from benchmarks.isolation import QUICK_REQUESTS, RATE, REQUESTS, Situations, median_of
 from benchmarks.load import STREAMS
 from benchmarks.measure import Cell, Problem
 from benchmarks.options import Options
 from benchmarks.servers import SERVERS
 from benchmarks.standing import IDLE_SECONDS, Standing
 from benchmarks.summary import Key, Spread, Summary
-from benchmarks.workloads import CONCURRENCIES, PROTOCOLS, WORKLOADS, Protocol
+from benchmarks.workloads import CONCURRENCIES, PROTOCOLS, WORKLOADS
 
 NONE = "-"
 METHOD = Path(__file__).with_name("method.md")
@@ -31,6 +32,8 @@ class Results:
     """Servers that could not be set up here, with the reason."""
     cells: Sequence[Cell]
     problems: Sequence[Problem]
+    isolation: Sequence[Situations]
+    """One for each round."""
     standing: Standing | None
 
 
@@ -42,6 +45,7 @@ def page(results: Results) -> str:
         _bars(results, summary),
         _failures(results),
         *_workloads(results, summary),
+        _isolation(results),
         _standing(results),
         _versions(results),
         _machine(results),
@@ -60,8 +64,10 @@ def _head(results: Results) -> str:
 
 def _bars(results: Results, summary: Summary) -> str:
     marks = {True: "met", False: "**not met**", None: "not measured"}
-    rows = [(v.title, v.wanted, v.got, marks[v.met]) for v in judge(summary, results.standing)]
-    note = "Ratios are salver's median over the peer's median in this run."
+    rows = [
+        (v.title, v.wanted, v.got, marks[v.met]) for v in judge(summary, median_of(results.isolation), results.standing)
+    ]
+    note = "Ratios are the first one's median over the other one's median in this run."
     return "\n\n".join(["## The bars", note, _table(("bar", "wanted", "got", ""), rows)])
 
 
@@ -79,7 +85,7 @@ def _workloads(results: Results, summary: Summary) -> Iterator[str]:
         for protocol in PROTOCOLS:
             servers = summary.servers(workload.name, protocol)
             if servers:
-                rows = [_row(summary, server, workload.name, protocol) for server in servers]
+                rows = [_row(summary, servers[0], Key(name, workload.name, protocol, 1)) for name in servers]
                 title = f"## `{workload.name}` over {'gRPC' if protocol == 'grpc' else 'HTTP/1.1'}"
                 yield "\n\n".join([title, f"{workload.title}.", _table(COLUMNS, rows)])
 
@@ -90,21 +96,23 @@ COLUMNS = (
     "c=1 p50 ms",
     "c=1 p99 ms",
     *(f"c={c} req/s (min to max)" for c in CONCURRENCIES),
-    "salver is, at c=1 / 16 / 64",
+    "the first line is, at c=1 / 16 / 64",
     "server CPU us/request at c=64",
     "memory MB",
 )
 
 
-def _row(summary: Summary, server: str, workload: str, protocol: Protocol) -> tuple[str, ...]:
-    keys = [Key(server, workload, protocol, concurrency) for concurrency in CONCURRENCIES]
+def _row(summary: Summary, first: str, asked: Key) -> tuple[str, ...]:
+    """The figures of a server; `first` is the one that stands in the first line."""
+    server = SERVERS[asked.server]
+    keys = [asked._replace(concurrency=concurrency) for concurrency in CONCURRENCIES]
     return (
-        SERVERS[server].title,
-        SERVERS[server].forms[protocol][workload],
+        server.title,
+        server.forms[asked.protocol][asked.workload],
         _scaled(summary.p50(keys[0]), 1e-3),
         _scaled(summary.p99(keys[0]), 1e-3),
         *(_rate(summary, key) for key in keys),
-        " / ".join(_advantage(summary, key) for key in keys),
+        " / ".join(_advantage(summary, first, key) for key in keys),
         _scaled(summary.cpu(keys[-1]), 1),
         _scaled(summary.memory(keys[-1]), 1e-6),
     )
@@ -119,9 +127,23 @@ def _rate(summary: Summary, key: Key) -> str:
     return f"{_thousands(spread.median)}{star} ({_thousands(spread.low)} to {_thousands(spread.high)})"
 
 
-def _advantage(summary: Summary, key: Key) -> str:
-    ours, theirs = summary.rate(key._replace(server="salver")), summary.rate(key)
-    return f"{ours.median / theirs.median:.1f} x" if ours and theirs and key.server != "salver" else NONE
+def _advantage(summary: Summary, first: str, key: Key) -> str:
+    ours, theirs = summary.rate(key._replace(server=first)), summary.rate(key)
+    return f"{ours.median / theirs.median:.1f} x" if ours and theirs and key.server != first else NONE
+
+
+def _isolation(results: Results) -> str:
+    found = median_of(results.isolation)
+    if found is None:
+        return ""
+    p99s = {
+        "alone": found.alone_us,
+        "beside a busy process that has nothing to do with the server": found.stranger_us,
+        "beside a busy Python servable of the same server": found.servable_us,
+    }
+    rows = [(what, f"{p99 / 1000:.3g}", f"{p99 / found.alone_us:.1f} x") for what, p99 in p99s.items()]
+    title = f"An ONNX servable (`mlp`) at {RATE} requests/s over gRPC, everything on the server's core."
+    return "\n\n".join(["## A busy neighbour", title, _table(("situation", "p99 ms", "against alone"), rows)])
 
 
 def _standing(results: Results) -> str:
@@ -160,6 +182,11 @@ def _method(results: Results) -> str:
         rounds=results.options.rounds,
         requests=WORKLOADS["add"].requests_at(64, requests),
         tensor_requests=WORKLOADS["tensor"].requests_at(64, requests),
+        chain_requests=WORKLOADS["chain"].requests_at(64, requests),
+        image_requests=WORKLOADS["image"].requests_at(64, requests),
+        rows_requests=WORKLOADS["rows"].requests_at(64, requests),
+        rate=RATE,
+        steady_requests=QUICK_REQUESTS if results.options.quick else REQUESTS,
         grpc_streams=streams["grpc"],
         http_streams=streams["http"],
     )

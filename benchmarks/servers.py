@@ -6,24 +6,44 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks.workloads import Protocol
+from benchmarks.workloads import WORKLOADS, Protocol, Workload
 
-KSERVE_HTTP: Final = {"add": "kserve-json", "mlp": "kserve-binary", "tensor": "kserve-binary"}
-KSERVE_GRPC: Final = dict.fromkeys(("add", "mlp", "tensor"), "kserve-grpc")
+KSERVE_GRPC: Final = dict.fromkeys(WORKLOADS, "kserve-grpc")
+KSERVE_HTTP: Final = {**dict.fromkeys(WORKLOADS, "kserve-binary"), "add": "kserve-json", "image": "image-body"}
+KSERVE: Final[Mapping[Protocol, Mapping[str, str]]] = {"grpc": KSERVE_GRPC, "http": KSERVE_HTTP}
+RAW: Final = dict.fromkeys(WORKLOADS, "raw")
+JSON: Final = {**dict.fromkeys(WORKLOADS, "json-list"), "tensor": "json-base64", "image": "json-file"}
+
+SALVER_VERSIONS: Final = ("salver", "onnxruntime", "numpy")
+ONE_ONNX_MODEL: Final = ("add", "mlp", "tensor")
 
 
 @dataclass(frozen=True)
 class Server:
-    """A server under test. `module` starts it inside its environment; salver is started by its own command."""
+    """A server under test. `module` starts a peer inside its environment; salver is started by its own command."""
 
     name: str
     title: str
     setting: str
     requirements: tuple[str, ...]
     shown_versions: tuple[str, ...]
+    workloads: tuple[str, ...]
     forms: Mapping[Protocol, Mapping[str, str]]
     """For each protocol it speaks, the form (see tools/forms.py) in which each workload is asked."""
     module: str = ""
+    code: bool = False
+    """Whether salver gets the `servables/<workload>.py` to serve, or else the ONNX model alone."""
+    settings: str = ""
+    """What is in the `salver.toml` beside it."""
+    every_core: bool = False
+    """Whether it has the load's core too, which is otherwise kept from servers."""
+
+    @property
+    def ours(self) -> bool:
+        return not self.module
+
+    def serves(self, workload: Workload) -> bool:
+        return workload.name in self.workloads
 
 
 SERVERS: Final = {
@@ -32,10 +52,56 @@ SERVERS: Final = {
         Server(
             "salver",
             "salver",
-            "`salver serve DIR --listen ADDR`, no other setting",
+            "`salver serve DIR --listen ADDR`, no other setting; DIR holds the ONNX model alone",
             requirements=(),
-            shown_versions=("salver", "onnxruntime", "numpy"),
-            forms={"grpc": KSERVE_GRPC, "http": KSERVE_HTTP},
+            shown_versions=SALVER_VERSIONS,
+            workloads=ONE_ONNX_MODEL,
+            forms=KSERVE,
+        ),
+        Server(
+            "salver_python",
+            "salver, Python in a worker",
+            "the same command; DIR holds the `servable.py` from `benchmarks/servables`, and no setting",
+            requirements=(),
+            shown_versions=(*SALVER_VERSIONS, "pillow"),
+            workloads=("add", "tensor", "chain", "image"),
+            forms=KSERVE,
+            code=True,
+        ),
+        Server(
+            "salver_in_process",
+            "salver, Python in process",
+            "the same, and `in_process = true` in its `salver.toml`",
+            requirements=(),
+            shown_versions=SALVER_VERSIONS,
+            workloads=("add", "tensor", "chain"),
+            forms=KSERVE,
+            code=True,
+            settings="in_process = true\n",
+        ),
+        Server(
+            "salver_one_worker",
+            "salver, 1 worker",
+            "the same as in a worker, and `workers = 1` in its `salver.toml`; all on both cores",
+            requirements=(),
+            shown_versions=SALVER_VERSIONS,
+            workloads=("rows",),
+            forms=KSERVE,
+            code=True,
+            settings="workers = 1\n",
+            every_core=True,
+        ),
+        Server(
+            "salver_two_workers",
+            "salver, 2 workers",
+            "the same, and `workers = 2`",
+            requirements=(),
+            shown_versions=SALVER_VERSIONS,
+            workloads=("rows",),
+            forms=KSERVE,
+            code=True,
+            settings="workers = 2\n",
+            every_core=True,
         ),
         Server(
             "triton",
@@ -44,35 +110,41 @@ SERVERS: Final = {
             "dynamic batching up to 64 (not for `tensor`), metrics off",
             requirements=("nvidia-pytriton", "onnxruntime"),
             shown_versions=("nvidia-pytriton", "onnxruntime", "numpy"),
-            forms={"grpc": KSERVE_GRPC, "http": KSERVE_HTTP},
+            workloads=ONE_ONNX_MODEL,
+            forms=KSERVE,
             module="benchmarks.peers.triton_server",
         ),
         Server(
             "grpc_aio",
             "grpc.aio",
             "hand-written asyncio servicer, messages by protobuf's own generated code, request by request",
-            requirements=("grpcio", "grpcio-tools", "numpy", "onnxruntime"),
-            shown_versions=("grpcio", "protobuf", "onnxruntime", "numpy"),
+            requirements=("grpcio", "grpcio-tools", "numpy", "onnxruntime", "pillow"),
+            shown_versions=("grpcio", "protobuf", "onnxruntime", "numpy", "pillow"),
+            workloads=(*ONE_ONNX_MODEL, "chain", "image"),
             forms={"grpc": KSERVE_GRPC},
             module="benchmarks.peers.grpc_aio_server",
         ),
         Server(
             "mosec",
             "mosec",
-            "one worker; bodies are the bare float32 bytes, without names, dtypes or shapes; batches up to 16 "
-            "with a wait of at most 1 ms (not for `tensor`), the best of the settings tried",
-            requirements=("mosec", "numpy", "onnxruntime"),
-            shown_versions=("mosec", "onnxruntime", "numpy"),
-            forms={"http": dict.fromkeys(("add", "mlp", "tensor"), "raw")},
+            "one worker; bodies are the bare bytes, without names, dtypes or shapes; batches up to 16 (`image`: 4) "
+            "with a wait of at most 1 ms (not for `tensor`), the best of the settings tried; for `image` a worker that "
+            "decodes and one that classifies were slower than one that does both",
+            requirements=("mosec", "numpy", "onnxruntime", "pillow"),
+            shown_versions=("mosec", "onnxruntime", "numpy", "pillow"),
+            workloads=(*ONE_ONNX_MODEL, "chain", "image"),
+            forms={"http": RAW},
             module="benchmarks.peers.mosec_server",
         ),
         Server(
             "litserve",
             "LitServe",
-            "one worker; JSON lists of floats, base64 in JSON for `tensor`; no batches, the best of the settings tried",
-            requirements=("litserve", "numpy", "onnxruntime"),
-            shown_versions=("litserve", "fastapi", "uvicorn", "onnxruntime", "numpy"),
-            forms={"http": {"add": "json-list", "mlp": "json-list", "tensor": "json-base64"}},
+            "one worker; JSON lists of floats, base64 in JSON for `tensor` and `image`; no batches, the best of the "
+            "settings tried",
+            requirements=("litserve", "numpy", "onnxruntime", "pillow"),
+            shown_versions=("litserve", "fastapi", "uvicorn", "onnxruntime", "numpy", "pillow"),
+            workloads=(*ONE_ONNX_MODEL, "chain", "image"),
+            forms={"http": JSON},
             module="benchmarks.peers.litserve_server",
         ),
     )

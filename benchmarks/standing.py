@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.bench import Bench, Serving
-from benchmarks.load import Target, read_target
+from benchmarks.load import Target
 from benchmarks.options import interpreter_of
 from benchmarks.process import OPEN_SECONDS, ServerFailed
 from benchmarks.progress import say
@@ -80,8 +80,7 @@ def _first_answer_seconds(bench: Bench) -> float:
 
 def _wait_for_answer(bench: Bench, serving: Serving) -> None:
     """Asks again and again until an inference is answered with success."""
-    key = f"{MODEL.name}/{serving.form('http')}"
-    target = read_target(bench.fixtures, key, "http", serving.ports["http"], answer_bytes=0)
+    target = bench.target(serving, "http", {serving.form("http"): 0})
     body, deadline = target.body.read_bytes(), time.monotonic() + OPEN_SECONDS
     while _status(target, body) != 200:
         if serving.process.process.poll() is not None or time.monotonic() > deadline:

@@ -8,6 +8,7 @@ from math import prod
 from typing import Final, Literal
 
 Protocol = Literal["grpc", "http"]
+DType = Literal["float32", "int64", "bytes"]
 
 PROTOCOLS: Final[tuple[Protocol, ...]] = ("grpc", "http")
 CONCURRENCIES: Final = (1, 16, 64)
@@ -15,10 +16,11 @@ CONCURRENCIES: Final = (1, 16, 64)
 
 @dataclass(frozen=True)
 class Tensor:
-    """A named float32 tensor of one request, with the shape it has on the wire."""
+    """A named tensor of one request, with the shape it has on the wire; elements of `bytes` are files or text."""
 
     name: str
     shape: tuple[int, ...]
+    dtype: DType = "float32"
 
     @property
     def elements(self) -> int:
@@ -27,7 +29,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Workload:
-    """One model. When `batched`, dimension 0 is free and servers may run requests together."""
+    """One task. When `batched`, dimension 0 is free and servers may run requests together."""
 
     name: str
     title: str
@@ -36,6 +38,8 @@ class Workload:
     batched: bool
     requests: Mapping[int, float]
     """Requests at each concurrency, as a share of `--requests`."""
+    model: str | None
+    """The ONNX model that it takes, None if it takes none."""
 
     def requests_at(self, concurrency: int, requests: int) -> int:
         """How many requests one run of the load sends, at least one for each that may be in flight."""
@@ -52,6 +56,7 @@ WORKLOADS: Final = {
             Tensor("y", (1, 2, 2)),
             batched=True,
             requests={1: 0.1, 16: 0.5, 64: 1.0},
+            model="add",
         ),
         Workload(
             "mlp",
@@ -60,6 +65,7 @@ WORKLOADS: Final = {
             Tensor("y", (1, 10)),
             batched=True,
             requests={1: 0.1, 16: 0.5, 64: 1.0},
+            model="mlp",
         ),
         Workload(
             "tensor",
@@ -68,6 +74,36 @@ WORKLOADS: Final = {
             Tensor("y", (1, 3, 224, 224)),
             batched=False,
             requests={1: 0.01, 16: 0.04, 64: 0.04},
+            model="tensor",
+        ),
+        Workload(
+            "chain",
+            "a row is scaled in Python, goes through the perceptron of `mlp`, and is labelled in Python",
+            (Tensor("x", (1, 784)),),
+            Tensor("output", (1,), "int64"),
+            batched=True,
+            requests={1: 0.05, 16: 0.25, 64: 0.5},
+            model="mlp",
+        ),
+        Workload(
+            "image",
+            "a JPEG of 224x224 pixels in, a label out: Pillow decodes it, a convolutional network (ONNX, "
+            "ONNX Runtime everywhere) classifies it, Python names the class",
+            (Tensor("image", (1,), "bytes"),),
+            Tensor("output", (1,), "bytes"),
+            batched=True,
+            requests={1: 0.01, 16: 0.04, 64: 0.04},
+            model="image",
+        ),
+        Workload(
+            "rows",
+            "the edit distance of two rows of 80 numbers in plain Python, about 1 ms each, by a function that takes "
+            "row by row; the server's processes and the load share both cores",
+            (Tensor("pair", (1, 2, 80), "int64"),),
+            Tensor("output", (1,), "int64"),
+            batched=True,
+            requests={1: 0.01, 16: 0.05, 64: 0.05},
+            model=None,
         ),
     )
 }

@@ -10,35 +10,37 @@ from typing import Any
 import grpc
 import kserve_pb2
 import kserve_pb2_grpc
-import numpy as np
 
 from benchmarks.peers.models import Model, Start, load, parse_start
+from benchmarks.raw import DATATYPES, from_raw, to_raw
+from benchmarks.workloads import Tensor
 
 
 class Inference(kserve_pb2_grpc.GRPCInferenceServiceServicer):
     """Answers each request by itself, on the event loop: there is one core."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, output: Tensor) -> None:
         self._model = model
+        self._output = output
 
     async def ModelInfer(  # noqa: N802 - the method's name in the protocol
         self, request: kserve_pb2.ModelInferRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> kserve_pb2.ModelInferResponse:
         arrays = [
-            np.frombuffer(raw, np.float32).reshape(described.shape)
+            from_raw(raw, described.datatype, described.shape)
             for described, raw in zip(request.inputs, request.raw_input_contents, strict=True)
         ]
         result = self._model(arrays)
         answer = kserve_pb2.ModelInferResponse(model_name=request.model_name, model_version="1")
-        answer.outputs.add(name="y", datatype="FP32", shape=result.shape)
-        answer.raw_output_contents.append(result.tobytes())
+        answer.outputs.add(name=self._output.name, datatype=DATATYPES[self._output.dtype], shape=result.shape)
+        answer.raw_output_contents.append(to_raw(result))
         return answer
 
 
 async def serve(start: Start) -> None:
     unlimited = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
     server = grpc.aio.server(options=unlimited)
-    servicer = Inference(load(start.workload.name, start.model))
+    servicer = Inference(load(start.workload.name, start.model), start.workload.output)
     kserve_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(servicer, server)
     server.add_insecure_port(f"127.0.0.1:{start.grpc_port}")
     await server.start()

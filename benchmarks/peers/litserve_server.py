@@ -10,7 +10,8 @@ from pathlib import Path
 import litserve
 import numpy as np
 
-from benchmarks.peers.models import Array, Model, load, parse_start, split
+from benchmarks.peers.models import Model, load, parse_start, split
+from benchmarks.raw import Array, objects
 from benchmarks.workloads import Workload
 
 
@@ -42,9 +43,24 @@ class Inference(litserve.LitAPI):
         return self._model(split(self._workload, floats[np.newaxis]))
 
 
+class Classification(Inference):
+    """A file in, as base64; a name out."""
+
+    def decode_request(self, request):
+        return base64.b64decode(request["data"])
+
+    def encode_response(self, output):
+        return output[0].decode()
+
+    def predict(self, file: bytes) -> Array:  # type: ignore[override]
+        assert self._model is not None, "setup runs before the first request"
+        return self._model([objects([file])])
+
+
 def main() -> None:
     start = parse_start()
-    server = litserve.LitServer(Inference(start.workload, start.model), accelerator="cpu")
+    api = (Classification if start.workload.name == "image" else Inference)(start.workload, start.model)
+    server = litserve.LitServer(api, accelerator="cpu")
     server.run(
         host="127.0.0.1", port=start.http_port, num_api_servers=1, log_level="warning", generate_client_file=False
     )

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from benchmarks import steps
+from benchmarks.raw import Array, objects
 from benchmarks.workloads import WORKLOADS, Workload
 
-Array: TypeAlias = NDArray[np.float32]
 Model: TypeAlias = Callable[[Sequence[Array]], Array]
 
 
@@ -45,7 +45,12 @@ def load(workload: str, model: Path) -> Model:
         return lambda inputs: inputs[0] + inputs[1]
     if workload == "tensor":
         return lambda inputs: -inputs[0]
-    return _onnx_model(model)
+    run = _onnx_model(model)
+    if workload == "chain":
+        return lambda inputs: run([steps.scaled(inputs[0])]).argmax(axis=1)
+    if workload == "image":
+        return lambda inputs: _named(run([np.stack([steps.decoded(jpeg) for jpeg in inputs[0]])]))
+    return run
 
 
 def _onnx_model(path: Path) -> Model:
@@ -61,6 +66,11 @@ def _onnx_model(path: Path) -> Model:
         return answer
 
     return run
+
+
+def _named(scores: Array) -> Array:
+    """The name of each row's class, as bytes."""
+    return objects([steps.name(row).encode() for row in scores])
 
 
 def split(workload: Workload, floats: Array) -> list[Array]:

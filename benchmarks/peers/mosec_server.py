@@ -1,4 +1,4 @@
-"""A mosec server whose bodies are bare float32 bytes. Its worker processes import this module anew."""
+"""A mosec server whose bodies are bare bytes. Its worker processes import this module anew."""
 
 # mypy: disable-error-code="import-not-found,import-untyped", disallow-subclassing-any=False, warn-unused-ignores=False
 
@@ -12,11 +12,13 @@ from typing import Final
 import numpy as np
 from mosec import Server, Worker
 
-from benchmarks.peers.models import Array, load, parse_start, split
+from benchmarks.peers.models import load, parse_start, split
+from benchmarks.raw import Array, objects
 from benchmarks.workloads import WORKLOADS
 
 BATCH: Final = 16
 WAIT_MS: Final = 1
+IMAGES: Final = 2
 
 
 class Inference(Worker):
@@ -44,13 +46,28 @@ class SingleInference(Inference):
         return self._model(split(self._workload, data[np.newaxis]))
 
 
+class Classification(Inference):
+    """Decodes and classifies in one worker: pixels are too large to be handed from worker to worker."""
+
+    def deserialize(self, data: bytes) -> bytes:  # type: ignore[override]
+        return data
+
+    def serialize(self, data: bytes) -> bytes:  # type: ignore[override]
+        return data
+
+    def forward(self, data: list[bytes]) -> list[bytes]:  # type: ignore[override]
+        return list(self._model([objects(data)]))
+
+
 def main() -> None:
     start = parse_start()
     os.environ["BENCH_WORKLOAD"] = start.workload.name
     os.environ["BENCH_MODEL"] = str(start.model)
     sys.argv[1:] = ["--address", "127.0.0.1", "--port", str(start.http_port), "--log-level", "warning"]
     server = Server()
-    if start.workload.batched:
+    if start.workload.name == "image":
+        server.append_worker(Classification, num=1, max_batch_size=IMAGES, max_wait_time=WAIT_MS)
+    elif start.workload.batched:
         server.append_worker(Inference, num=1, max_batch_size=BATCH, max_wait_time=WAIT_MS)
     else:
         server.append_worker(SingleInference, num=1)

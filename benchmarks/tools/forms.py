@@ -9,15 +9,14 @@ import json
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from kserve_pb2 import ModelInferRequest, ModelInferResponse
-from numpy.typing import NDArray
 
+from benchmarks.raw import DATATYPES, Array, from_raw, objects, to_raw
 from benchmarks.workloads import Workload
 
-Array: TypeAlias = NDArray[np.float32]
 Inputs: TypeAlias = Mapping[str, Array]
 
 GRPC_PATH: Final = "/inference.GRPCInferenceService/ModelInfer"
@@ -25,6 +24,7 @@ GRPC_PREFIX: Final = 5
 HEADER_LENGTH: Final = "Inference-Header-Content-Length"
 JSON: Final = {"content-type": "application/json"}
 BYTES: Final = {"content-type": "application/octet-stream"}
+JPEG: Final = {"content-type": "image/jpeg"}
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ def framed(message: bytes) -> bytes:
 def _write_kserve_grpc(workload: Workload, inputs: Inputs) -> Request:
     message = ModelInferRequest(model_name=workload.name)
     for tensor in workload.inputs:
-        message.inputs.add(name=tensor.name, datatype="FP32", shape=tensor.shape)
-        message.raw_input_contents.append(inputs[tensor.name].tobytes())
+        message.inputs.add(name=tensor.name, datatype=DATATYPES[tensor.dtype], shape=tensor.shape)
+        message.raw_input_contents.append(to_raw(inputs[tensor.name]))
     headers = {"content-type": "application/grpc", "te": "trailers"}
     return Request(GRPC_PATH, message.SerializeToString(), headers)
 
@@ -62,12 +62,12 @@ def _read_kserve_grpc(workload: Workload, headers: Mapping[str, str], body: byte
     answer = ModelInferResponse.FromString(body)
     output = answer.outputs[0]
     _expect(workload, output.name, output.datatype, tuple(output.shape))
-    return np.frombuffer(answer.raw_output_contents[0], np.float32).reshape(workload.output.shape)
+    return from_raw(answer.raw_output_contents[0], output.datatype, workload.output.shape)
 
 
 def _write_kserve_json(workload: Workload, inputs: Inputs) -> Request:
     described = [
-        {"name": t.name, "datatype": "FP32", "shape": t.shape, "data": inputs[t.name].ravel().tolist()}
+        {"name": t.name, "datatype": DATATYPES[t.dtype], "shape": t.shape, "data": inputs[t.name].ravel().tolist()}
         for t in workload.inputs
     ]
     return Request(_kserve_path(workload), json.dumps({"inputs": described}).encode(), JSON)
@@ -76,22 +76,22 @@ def _write_kserve_json(workload: Workload, inputs: Inputs) -> Request:
 def _read_kserve_json(workload: Workload, headers: Mapping[str, str], body: bytes) -> Array:
     output = json.loads(body)["outputs"][0]
     _expect(workload, output["name"], output["datatype"], tuple(output["shape"]))
-    return np.asarray(output["data"], np.float32).reshape(workload.output.shape)
+    return np.asarray(output["data"], workload.output.dtype).reshape(workload.output.shape)
 
 
 def _write_kserve_binary(workload: Workload, inputs: Inputs) -> Request:
+    tensors = [to_raw(inputs[t.name]) for t in workload.inputs]
     described = [
         {
             "name": t.name,
-            "datatype": "FP32",
+            "datatype": DATATYPES[t.dtype],
             "shape": t.shape,
-            "parameters": {"binary_data_size": inputs[t.name].nbytes},
+            "parameters": {"binary_data_size": len(raw)},
         }
-        for t in workload.inputs
+        for t, raw in zip(workload.inputs, tensors, strict=True)
     ]
     head = json.dumps({"parameters": {"binary_data_output": True}, "inputs": described}).encode()
-    tensors = b"".join(inputs[t.name].tobytes() for t in workload.inputs)
-    return Request(_kserve_path(workload), head + tensors, {**BYTES, HEADER_LENGTH: str(len(head))})
+    return Request(_kserve_path(workload), head + b"".join(tensors), {**BYTES, HEADER_LENGTH: str(len(head))})
 
 
 def _read_kserve_binary(workload: Workload, headers: Mapping[str, str], body: bytes) -> Array:
@@ -100,15 +100,28 @@ def _read_kserve_binary(workload: Workload, headers: Mapping[str, str], body: by
     _expect(workload, output["name"], output["datatype"], tuple(output["shape"]))
     if output["parameters"]["binary_data_size"] != len(body) - split:
         raise ValueError("binary_data_size is not the number of bytes behind the JSON part")
-    return np.frombuffer(body[split:], np.float32).reshape(workload.output.shape)
+    return from_raw(body[split:], output["datatype"], workload.output.shape)
+
+
+def _write_image_body(workload: Workload, inputs: Inputs) -> Request:
+    return Request(f"/servables/{workload.name}", _file(workload, inputs), JPEG)
+
+
+def _read_image_body(workload: Workload, headers: Mapping[str, str], body: bytes) -> Array:
+    return _text(json.loads(body)[workload.output.name])
 
 
 def _write_raw(workload: Workload, inputs: Inputs) -> Request:
-    return Request("/inference", b"".join(inputs[t.name].tobytes() for t in workload.inputs), BYTES)
+    """What is a file already goes as it is; it needs no length."""
+    if workload.inputs[0].dtype == "bytes":
+        return Request("/inference", _file(workload, inputs), JPEG)
+    return Request("/inference", b"".join(to_raw(inputs[t.name]) for t in workload.inputs), BYTES)
 
 
 def _read_raw(workload: Workload, headers: Mapping[str, str], body: bytes) -> Array:
-    return np.frombuffer(body, np.float32).reshape(workload.output.shape)
+    if workload.output.dtype == "bytes":
+        return objects([body])
+    return from_raw(body, DATATYPES[workload.output.dtype], workload.output.shape)
 
 
 def _write_json_list(workload: Workload, inputs: Inputs) -> Request:
@@ -117,16 +130,40 @@ def _write_json_list(workload: Workload, inputs: Inputs) -> Request:
 
 
 def _read_json_list(workload: Workload, headers: Mapping[str, str], body: bytes) -> Array:
-    return np.asarray(json.loads(body), np.float32).reshape(workload.output.shape)
+    return np.asarray(json.loads(body), workload.output.dtype).reshape(workload.output.shape)
 
 
 def _write_json_base64(workload: Workload, inputs: Inputs) -> Request:
-    tensors = b"".join(inputs[t.name].tobytes() for t in workload.inputs)
-    return Request("/predict", json.dumps({"data": base64.b64encode(tensors).decode()}).encode(), JSON)
+    tensors = b"".join(to_raw(inputs[t.name]) for t in workload.inputs)
+    return Request("/predict", _base64_document(tensors), JSON)
 
 
 def _read_json_base64(workload: Workload, headers: Mapping[str, str], body: bytes) -> Array:
-    return np.frombuffer(base64.b64decode(json.loads(body)["data"]), np.float32).reshape(workload.output.shape)
+    raw = base64.b64decode(json.loads(body)["data"])
+    return from_raw(raw, DATATYPES[workload.output.dtype], workload.output.shape)
+
+
+def _write_json_file(workload: Workload, inputs: Inputs) -> Request:
+    return Request("/predict", _base64_document(_file(workload, inputs)), JSON)
+
+
+def _read_json_file(workload: Workload, headers: Mapping[str, str], body: bytes) -> Array:
+    return _text(json.loads(body))
+
+
+def _base64_document(content: bytes) -> bytes:
+    return json.dumps({"data": base64.b64encode(content).decode()}).encode()
+
+
+def _file(workload: Workload, inputs: Inputs) -> bytes:
+    content: bytes = inputs[workload.inputs[0].name][0]
+    return content
+
+
+def _text(answer: Any) -> Array:
+    if not isinstance(answer, str):
+        raise ValueError(f"the answer is {answer!r}, expected text")
+    return objects([answer.encode()])
 
 
 def _kserve_path(workload: Workload) -> str:
@@ -134,7 +171,8 @@ def _kserve_path(workload: Workload) -> str:
 
 
 def _expect(workload: Workload, name: str, datatype: str, shape: tuple[int, ...]) -> None:
-    got, wanted = (name, datatype, shape), (workload.output.name, "FP32", workload.output.shape)
+    output = workload.output
+    got, wanted = (name, datatype, shape), (output.name, DATATYPES[output.dtype], output.shape)
     if got != wanted:
         raise ValueError(f"the answer describes its output as {got}, expected {wanted}")
 
@@ -143,7 +181,9 @@ FORMS: Final = {
     "kserve-grpc": Form(_write_kserve_grpc, _read_kserve_grpc),
     "kserve-json": Form(_write_kserve_json, _read_kserve_json),
     "kserve-binary": Form(_write_kserve_binary, _read_kserve_binary),
+    "image-body": Form(_write_image_body, _read_image_body),
     "raw": Form(_write_raw, _read_raw),
     "json-list": Form(_write_json_list, _read_json_list),
     "json-base64": Form(_write_json_base64, _read_json_base64),
+    "json-file": Form(_write_json_file, _read_json_file),
 }

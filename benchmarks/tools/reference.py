@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Final
 
 import numpy as np
 
-from benchmarks.tools.forms import Array, Inputs
+from benchmarks.raw import Array, objects
+from benchmarks.tools.classifier import name_of, picture
+from benchmarks.tools.forms import Inputs
 from benchmarks.workloads import Workload
 
 LAYERS: Final = (784, 128, 10)
 LOAD_SEED: Final = 7
 WEIGHTS_SEED: Final = 1
+CLEAR: Final = 1e-3
+
+Answer = Callable[[Inputs], Array]
 
 
 def random_inputs(workload: Workload, seed: int) -> Inputs:
     """Inputs of one request. Small whole numbers: their text form in JSON is short and exact."""
+    if workload.name == "image":
+        return {"image": objects([picture(seed).jpeg])}
     random = np.random.default_rng(seed)
-    return {t.name: random.integers(0, 9, t.shape).astype(np.float32) for t in workload.inputs}
+    while True:
+        inputs = {t.name: random.integers(0, 9, t.shape).astype(t.dtype) for t in workload.inputs}
+        if workload.name != "chain" or _is_clear(inputs):
+            return inputs
 
 
+@cache
 def weights() -> Mapping[str, Array]:
     """Seeded weights of the perceptron; nothing in the measurement depends on their values."""
     random = np.random.default_rng(WEIGHTS_SEED)
@@ -33,25 +45,55 @@ def weights() -> Mapping[str, Array]:
     }
 
 
-def reference(workload: Workload) -> Callable[[Inputs], Array]:
-    """The function that the workload's model computes."""
-    return {"add": _add, "mlp": _perceptron(), "tensor": _negative}[workload.name]
+def reference(workload: Workload) -> Answer:
+    """The function that the workload computes."""
+    answers: dict[str, Answer] = {
+        "add": lambda inputs: inputs["x1"] + inputs["x2"],
+        "mlp": lambda inputs: _perceptron(inputs["x"]),
+        "tensor": lambda inputs: -inputs["x"],
+        "chain": lambda inputs: _scores(inputs).argmax(axis=1),
+        "image": _shown,
+        "rows": _distance,
+    }
+    return answers[workload.name]
 
 
-def _add(inputs: Inputs) -> Array:
-    return inputs["x1"] + inputs["x2"]
+def agree(got: Array, wanted: Array) -> None:
+    """Raises unless they are the same: floats within rounding, all else exactly."""
+    if got.dtype == np.float32:
+        np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-4)
+    else:
+        np.testing.assert_array_equal(got, wanted)
 
 
-def _negative(inputs: Inputs) -> Array:
-    return -inputs["x"]
-
-
-def _perceptron() -> Callable[[Inputs], Array]:
+def _perceptron(x: Array) -> Array:
     w = weights()
+    hidden: Array = np.maximum(x @ w["w1"] + w["b1"], np.float32(0))
+    result: Array = hidden @ w["w2"] + w["b2"]
+    return result
 
-    def answer(inputs: Inputs) -> Array:
-        hidden: Array = np.maximum(inputs["x"] @ w["w1"] + w["b1"], np.float32(0))
-        result: Array = hidden @ w["w2"] + w["b2"]
-        return result
 
-    return answer
+def _scores(inputs: Inputs) -> Array:
+    return _perceptron(inputs["x"] / np.float32(8))
+
+
+def _is_clear(inputs: Inputs) -> bool:
+    """Whether one class leads by more than rounding may shift."""
+    second, first = np.sort(_scores(inputs)[0])[-2:]
+    return bool(first - second > CLEAR)
+
+
+def _shown(inputs: Inputs) -> Array:
+    return objects([name_of(inputs["image"][0]).encode()])
+
+
+def _distance(inputs: Inputs) -> Array:
+    """Row by row of the table, where insertions add up from the left."""
+    one, other = inputs["pair"][0]
+    places = np.arange(len(other) + 1)
+    above = places
+    for number, mine in enumerate(one, 1):
+        replaced = np.minimum(above[:-1] + (other != mine), above[1:] + 1)
+        here = np.concatenate(([number], replaced))
+        above = np.minimum.accumulate(here - places) + places
+    return above[-1:]

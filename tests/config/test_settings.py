@@ -15,6 +15,7 @@ def test_native_settings_are_in_bytes_and_milliseconds() -> None:
         "header_timeout_ms": 250,
         "keep_alive_ms": 4000,
         "network_threads": 1,
+        "speaks": "everything",
     }
 
 

@@ -1,11 +1,13 @@
 """One real server for most tests; those that end or overload a server start their own."""
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.models import write_all
+from onnx import save
+from support.models import scaled, write_all
 from support.paths import ROOT
 
 from salver.client.api import Client
@@ -15,6 +17,16 @@ from salver.testing.server import Server, running
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_all(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="session")
+def authored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The servables of the folder `authored`, with the model that one of them uses."""
+    folder = tmp_path_factory.mktemp("authored")
+    source = Path(__file__).with_name("authored")
+    shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    save(scaled(2.0), folder / "forms" / "scaled.onnx")
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from salver.problems import Unusable
-from salver.repository.scan import Repository, scan
+from salver.repository.scan import Kind, Repository, scan
 
 ONNX = frozenset({".onnx"})
 
@@ -104,3 +104,85 @@ def test_a_missing_or_empty_folder_is_told_the_layout(tmp_path: Path) -> None:
     for directory in (tmp_path, tmp_path / "gone", lay(tmp_path, "file") / "file"):
         with pytest.raises(Unusable, match=r"add/1/model\.onnx"):
             scan(directory, ONNX)
+
+
+def code(repository: Repository) -> list[tuple[str, int, Kind, str | None]]:
+    return [(each.servable, each.version, each.kind, each.folder and each.folder.name) for each in repository.versions]
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        (["a/servable.py"], [("a", 1, Kind.SERVABLE, None)]),
+        (["a/servable_config.py"], [("a", 1, Kind.SERVABLE_CONFIG, None)]),
+        (["a/servable.py", "a/1/net.pt", "a/3/net.pt", "a/3/words.txt"], [("a", 3, Kind.SERVABLE, "3")]),
+        (["a/servable_config.py", "a/1/add.mindir"], [("a", 1, Kind.SERVABLE_CONFIG, "1")]),
+        (["a/servable.py", "a/net.onnx", "a/helpers/x.py", "a/__pycache__/x"], [("a", 1, Kind.SERVABLE, None)]),
+        (["a/servable.py", "start.py", "client.py"], [("a", 1, Kind.SERVABLE, None)]),
+    ],
+)
+def test_code_is_a_servable_with_or_without_version_folders(
+    tmp_path: Path, files: list[str], found: list[tuple[str, int, Kind, str | None]]
+) -> None:
+    repository = scan(lay(tmp_path, *files), ONNX)
+    assert code(repository) == found
+    assert {each.artefact.name for each in repository.versions} <= {"servable.py", "servable_config.py"}
+    assert not repository.refused
+    assert not repository.problems
+
+
+@pytest.mark.parametrize(
+    ("files", "settings", "version", "what", "remedy"),
+    [
+        (["a/servable.py", "a/servable_config.py"], "", 1, "holds both servable.py and servable_config.py", "keep one"),
+        (
+            ["a/servable.py", "a/2/x"],
+            "max_batch_size = 8",
+            2,
+            "sets max_batch_size, which is for servables",
+            "say it in servable.py",
+        ),
+        (["a/servable.py"], "versions = [1, 2]", 2, "version 2 is to be served", "add the folder 2"),
+        (["a/servable.py", "a/1/x", "a/01/x"], "", None, "is version 1, and so is", "keep one"),
+        (["a/servable.py", "a/0/x"], "", None, "'0' is no version number", "1, 2, 3"),
+    ],
+)
+def test_what_is_ambiguous_beside_code_is_told(
+    tmp_path: Path, files: list[str], settings: str, version: int | None, what: str, remedy: str
+) -> None:
+    lay(tmp_path, *files)
+    (tmp_path / "a" / "salver.toml").write_text(settings)
+    [refused] = scan(tmp_path, ONNX).refused
+    assert refused.version == version
+    assert what in refused.problem.what
+    assert remedy in refused.problem.remedy
+
+
+def test_one_file_is_a_servable_of_its_own_name(tmp_path: Path) -> None:
+    lay(tmp_path, "hello.py", "digits/servable.py", "digits/2/net.onnx")
+    assert code(scan(tmp_path / "hello.py", ONNX)) == [("hello", 1, Kind.SERVABLE, None)]
+    assert code(scan(tmp_path / "digits" / "servable.py", ONNX)) == [("digits", 2, Kind.SERVABLE, "2")]
+
+
+def test_the_folder_of_code_is_told_to_go_one_up_too(tmp_path: Path) -> None:
+    lay(tmp_path, "add/servable_config.py")
+    with pytest.raises(Unusable, match=r"is the folder of one servable: it holds servable_config\.py"):
+        scan(tmp_path / "add", ONNX)
+
+
+@pytest.mark.parametrize(
+    ("place", "what", "remedy"),
+    [
+        ("gone", "there is no such folder", "give the folder that holds <servable>/servable.py"),
+        ("gone.py", "there is no such file", "or the .py file of one servable"),
+        ("notes.md", "is neither a folder nor a .py file", "or the .py file of one servable"),
+        ("tools", "holds no servables", "or give the file of one servable, such as {tmp_path}/tools/hello.py"),
+        ("add", "it holds servable.py", "the folder above it: {tmp_path}, or its code: {tmp_path}/add/servable.py"),
+    ],
+)
+def test_a_place_that_cannot_be_served_is_told_what_can(tmp_path: Path, place: str, what: str, remedy: str) -> None:
+    lay(tmp_path, "tools/hello.py", "add/servable.py", "notes.md")
+    with pytest.raises(Unusable) as refused:
+        scan(tmp_path / place, ONNX)
+    assert what in refused.value.problem.what
+    assert remedy.format(tmp_path=tmp_path) in refused.value.problem.remedy

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from salver.problems import Unusable
+from salver.repository.policies import Every, Latest, Specific, VersionPolicy
 from salver.repository.settings import OnnxSettings, ServableSettings, read_settings
 
 
@@ -24,6 +25,10 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
         instances = 3
         batching = "auto"
         versions = [2, 4]
+        labels = { stable = 2 }
+        workers = 3
+        run_timeout_s = 2.5
+        in_process = true
 
         [onnx]
         threads = 2
@@ -36,7 +41,11 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
         max_wait_ms=1.5,
         instances=3,
         batching=None,
-        versions=(2, 4),
+        versions=Specific(frozenset({2, 4})),
+        labels={"stable": 2},
+        workers=3,
+        run_timeout_s=2.5,
+        in_process=True,
         onnx=OnnxSettings(threads=2, providers=("cuda", "cpu"), optimization="off"),
     )
 
@@ -46,7 +55,7 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
     [
         ("max_batchsize = 8", "no setting 'max_batchsize'", "did you mean 'max_batch_size'?"),
         ("[onnx]\nthread = 8", "no setting 'onnx.thread'", "did you mean 'onnx.threads'?"),
-        ("zebra = 8", "no setting 'zebra'", "known here: batching, instances, max_batch_size"),
+        ("zebra = 8", "no setting 'zebra'", "known here: batching, in_process, instances, labels"),
         ("method = '@call'", "method is '@call'", "a name of letters, digits and _"),
         ("method = 'add.common'", "method is 'add.common'", "a name of letters, digits and _"),
         ("method = 'größe'", "method is 'größe'", "a name of letters, digits and _"),
@@ -57,8 +66,14 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
         ("max_batch_size = true", "max_batch_size is True", "a whole number"),
         ("max_wait_ms = -1", "max_wait_ms is -1", "milliseconds"),
         ("batching = 'yes'", "batching is 'yes'", 'true, false or "auto"'),
-        ("versions = 'newest'", "versions is 'newest'", '"latest", "all" or a list'),
+        ("versions = 'newest'", "versions is 'newest'", '"all" or a list'),
         ("versions = [0]", "versions is [0]", "version numbers"),
+        ("versions = 'latest 0'", "versions is 'latest 0'", '"latest 2"'),
+        ("labels = { stable = '1' }", "labels is {'stable': '1'}", "names with version numbers"),
+        ("labels = 3", "labels is 3", "such as { stable = 1, canary = 2 }"),
+        ("workers = 0", "workers is 0", "a whole number from 1 to 1024"),
+        ("run_timeout_s = 0", "run_timeout_s is 0", "seconds, more than 0"),
+        ("in_process = 1", "in_process is 1", "true or false"),
         ("onnx = 3", "onnx is 3", "a table"),
         ("[onnx]\nproviders = ['gpu']", "onnx.providers is ['gpu']", "some of cpu, cuda"),
         ("[onnx]\noptimization = 'most'", "onnx.optimization is 'most'", "one of all"),
@@ -80,7 +95,25 @@ def test_a_file_that_is_not_utf_8_is_a_problem(tmp_path: Path) -> None:
         read_settings(tmp_path / "salver.toml")
 
 
-@pytest.mark.parametrize(("wish", "chosen"), [("latest", [10]), ("all", [1, 2, 10]), ((2, 1), [1, 2]), ((3,), [])])
-def test_the_policy_chooses_versions(wish: str | tuple[int, ...], chosen: list[int]) -> None:
-    assert ServableSettings(versions=wish).chosen([10, 1, 2]) == chosen
-    assert ServableSettings(versions=wish).chosen([]) == []
+@pytest.mark.parametrize(
+    ("text", "policy"),
+    [
+        ('"latest"', Latest()),
+        ('"latest 3"', Latest(3)),
+        ('"all"', Every()),
+        ("[3, 1]", Specific(frozenset({1, 3}))),
+    ],
+)
+def test_the_versions_may_be_said_in_several_ways(tmp_path: Path, text: str, policy: VersionPolicy) -> None:
+    assert read(tmp_path, f"versions = {text}").versions == policy
+
+
+def test_what_the_file_does_not_say_is_as_in_the_defaults(tmp_path: Path) -> None:
+    (tmp_path / "salver.toml").write_text("max_wait_ms = 2")
+    settings = read_settings(tmp_path / "salver.toml", ServableSettings(max_batch_size=8, max_wait_ms=1))
+    assert settings == ServableSettings(max_batch_size=8, max_wait_ms=2)
+
+
+def test_what_differs_from_the_defaults_is_known() -> None:
+    settings = ServableSettings(method="add", max_batch_size=32, onnx=OnnxSettings(threads=2))
+    assert settings.given(("method", "max_batch_size", "workers", "onnx")) == ["method", "onnx"]

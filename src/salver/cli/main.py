@@ -1,10 +1,15 @@
 """`salver`: the parser, and which function answers each command."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from salver.problems import Unusable
+
+if TYPE_CHECKING:
+    from salver.config.settings import Setting
 
 _INTERRUPTED = 130
 
@@ -37,9 +42,12 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="store_true", help="print the version")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_serve(commands)
+    _add_worker(commands)
     _add_check(commands)
+    _add_tensorflow_serving(commands)
     _add_status(commands)
     _add_call(commands)
+    _add_admin(commands)
     return parser
 
 
@@ -48,35 +56,77 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
     serve = commands.add_parser(
         "serve",
-        help="serve a folder of models",
-        description="Serves every DIR/<servable>/<version>/<model file>, such as models/add/1/model.onnx; what may be "
-        "said in DIR/<servable>/salver.toml is in the README. Each option may also be given in the environment.",
+        help="serve models and Python code",
+        description="Serves every DIR/<servable>/<version>/<model file>, such as models/add/1/model.onnx, and every "
+        "DIR/<servable>/servable.py or servable_config.py; or just the servable that one FILE.py is, under that name. "
+        "What may be said in DIR/<servable>/salver.toml is in the README. Each option may also be given in the "
+        "environment.",
     )
-    serve.add_argument("directory", metavar="DIR", help="the folder of servables")
-    for setting in SETTINGS:
+    _add_place(serve, "?")
+    _add_settings(serve, SETTINGS)
+    serve.set_defaults(run=_serve)
+
+
+def _add_settings(parser: argparse.ArgumentParser, settings: "Sequence[Setting]") -> None:
+    for setting in settings:
         shown = f"{setting.help} [{setting.variable}" + (f", default {setting.default}]" if setting.default else "]")
         action = "append" if setting.name == "listen" else "store"
-        serve.add_argument(setting.flag, metavar=setting.shown, action=action, help=shown)
-    serve.set_defaults(run=_serve)
+        parser.add_argument(setting.flag, dest=setting.name, metavar=setting.shown, action=action, help=shown)
+
+
+def _add_worker(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    from salver.config.settings import WORKER_SETTINGS
+
+    worker = commands.add_parser(
+        "worker",
+        help="serve a servable for a server elsewhere",
+        description="Loads DIR/NAME as `salver serve` does, joins a server that was started with --accept-workers, "
+        "and serves its calls. The server need not be there yet, and may come and go: it is joined again. Several "
+        "workers of the same servable share its calls. Each option may also be given in the environment.",
+    )
+    worker.add_argument("place", metavar="DIR", help="the folder of servables")
+    worker.add_argument("name", metavar="NAME", help="the servable, which is the name of its folder")
+    _add_settings(worker, WORKER_SETTINGS)
+    worker.set_defaults(run=_worker)
 
 
 def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     check = commands.add_parser(
         "check",
-        help="load and try the models of a folder, without serving them",
-        description="Loads every model, finds out whether its rows may be batched, runs it once, and reports problems: "
-        "each with its file and a remedy. The exit status is 0 without problems, 1 with some, 2 for a useless DIR.",
+        help="load and try what would be served, without serving it",
+        description="Loads every servable, finds out whether rows of its models may be batched, calls every method "
+        "with a row that its author gave as an example, or with a made-up one, and reports problems: each with its "
+        "file and a remedy. The exit status is 0 without problems, 1 with some, 2 for a useless DIR or FILE.",
     )
-    check.add_argument("directory", metavar="DIR", help="the folder of servables")
+    _add_place(check)
     check.set_defaults(run=_check)
+
+
+def _add_place(parser: argparse.ArgumentParser, count: str | None = None) -> None:
+    text = "the folder of servables, or one servable's own code"
+    parser.add_argument("place", metavar="DIR|FILE.py", nargs=count, help=text)
+
+
+def _add_tensorflow_serving(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Its flags are not of argparse's kind, and are all left to it."""
+    tensorflow = commands.add_parser(
+        "tensorflow-serving",
+        help="serve, started with the flags of tensorflow_model_server",
+        add_help=False,
+        prefix_chars="\0",
+    )
+    tensorflow.add_argument("flags", nargs=argparse.REMAINDER)
+    tensorflow.set_defaults(run=_tensorflow_serving)
 
 
 def _add_status(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     status = commands.add_parser(
         "status",
         help="what a server serves",
-        description="Lists what a running server serves. The exit status is 0 if all of it is ready, else 1.",
+        description="Lists what a running server serves. The exit status is 0 if all of it is ready, else 1. With "
+        "--admin it lists the states of all versions, also of those that are coming or were lately.",
     )
+    status.add_argument("--admin", metavar="unix:PATH", help=_ADMIN_HELP)
     status.add_argument(
         "address", metavar="ADDR", nargs="?", default=_DEFAULT, help=f"{_ADDRESS_HELP} (default {_DEFAULT})"
     )
@@ -101,6 +151,7 @@ def _add_call(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 _DEFAULT = "127.0.0.1:8500"
+_ADMIN_HELP = "the socket that was given to the server as --admin [SALVER_ADMIN]"
 _ADDRESS_HELP = "host:port or unix:path, after tls: if the server has a certificate"
 
 
@@ -109,6 +160,52 @@ def _add_connection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--certificate", metavar="FILE", help="PEM file with your own certificate, for mutual TLS")
     parser.add_argument("--key", metavar="FILE", help="PEM file with the private key of your certificate")
     parser.add_argument("--timeout", metavar="S", type=_seconds, default=30.0, help="seconds to wait (default 30)")
+
+
+def _add_admin(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    load = _add_order(commands, "load", "serve a servable, or one more version of it, as it is in its folder now")
+    load.add_argument("servable", metavar="NAME", help="the servable")
+    load.add_argument(
+        "--servable-version",
+        metavar="N",
+        dest="number",
+        type=int,
+        help="the version; without it, what its settings say",
+    )
+    load.add_argument("--path", metavar="DIR", type=_absolute, help="where its version folders are, if not served yet")
+    unload = _add_order(commands, "unload", "serve a servable, or one version of it, no more")
+    unload.add_argument("servable", metavar="NAME", help="the servable")
+    unload.add_argument(
+        "--servable-version", metavar="N", dest="number", type=int, help="the version; another may take its place"
+    )
+    label = _add_order(commands, "label", "call a version by a label")
+    label.add_argument("servable", metavar="NAME", help="the servable")
+    label.add_argument("label", metavar="LABEL", help="the label, such as stable")
+    version = label.add_mutually_exclusive_group(required=True)
+    version.add_argument("number", metavar="N", type=int, nargs="?", help="an available version")
+    version.add_argument("--remove", action="store_true", help="take the label away")
+    reload = _add_order(commands, "reload", "look at all folders and files again, and follow what they say")
+    reload.add_argument("--model-config-file", metavar="FILE", help="follow this list, in TensorFlow Serving's form")
+
+
+def _add_order(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, text: str
+) -> argparse.ArgumentParser:
+    order = commands.add_parser(
+        name,
+        help=f"have a server {text}",
+        description=f"Has a server {text}. It returns once that is done; no call fails for it. It lasts until the "
+        "server ends. The exit status is 0 if it was done, else 1.",
+    )
+    known = os.environ.get("SALVER_ADMIN")
+    order.add_argument("--admin", metavar="unix:PATH", default=known, required=known is None, help=_ADMIN_HELP)
+    order.add_argument("--timeout", metavar="S", type=_seconds, default=300.0, help="seconds to wait (default 300)")
+    order.set_defaults(run=_order)
+    return order
+
+
+def _absolute(text: str) -> str:
+    return os.path.abspath(text)  # noqa: PTH100
 
 
 def _seconds(text: str) -> float:
@@ -127,23 +224,43 @@ def _serve(options: argparse.Namespace) -> int:
     return run(options)
 
 
+def _worker(options: argparse.Namespace) -> int:
+    from salver.cli.worker import run
+
+    return run(options)
+
+
+def _tensorflow_serving(options: argparse.Namespace) -> int:
+    from salver.cli.tensorflow_serving import run
+
+    return run(options.flags, os.environ)
+
+
 def _check(options: argparse.Namespace) -> int:
     from pathlib import Path
 
     from salver.server.check import check
 
-    return check(Path(options.directory))
+    return check(Path(options.place))
+
+
+def _order(options: argparse.Namespace) -> int:
+    from salver.cli.admin import run
+
+    return run(options)
 
 
 def _status(options: argparse.Namespace) -> int:
+    if options.admin is not None:
+        from salver.cli.admin import status
+
+        return status(options)
     from salver.cli.status import run
 
     return run(options)
 
 
 def _call(options: argparse.Namespace) -> int:
-    import os
-
     # gRPC's own lines would come before ours.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from salver.cli.call import run

@@ -47,9 +47,10 @@ def _rows(servable: dict[str, Any]) -> Iterator[tuple[str, ...]]:
 
 def _signature(method: dict[str, Any]) -> str:
     inputs, outputs = (", ".join(map(_port, method[side])) for side in ("inputs", "outputs"))
-    return f"{method['name']}({inputs}) -> ({outputs})"
+    return f"{method['name']}({inputs}) -> ({outputs})" + (", as a sequence" if method.get("sequence") else "")
 
 
 def _port(port: dict[str, Any]) -> str:
     shape = ", ".join(map(str, port["shape"] or ()))
-    return f"{port['name']}: {port['dtype'] or 'any'}" + (f"[{shape}]" if shape else "")
+    shown = f"{port['name']}: {port['dtype'] or 'any'}" + (f"[{shape}]" if shape else "")
+    return f"{shown} = ..." if port.get("optional") else shown

@@ -1,5 +1,6 @@
 """Where a server listens: `host:port`, `unix:path`, each also behind `tls:` or `mtls:`."""
 
+import ipaddress
 from dataclasses import dataclass
 from enum import Enum
 
@@ -24,6 +25,24 @@ class Address:
     def __str__(self) -> str:
         return self.security.value + self.target
 
+    @property
+    def host(self) -> str:
+        """Of `host:port`, without brackets."""
+        return self.target.rpartition(":")[0].removeprefix("[").removesuffix("]")
+
+    @property
+    def port(self) -> int:
+        """Of `host:port`."""
+        return int(self.target.rpartition(":")[2])
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it says itself that only this host reaches it; names other than localhost are not looked up."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
 
 def address(text: str) -> Address:
     """Read one address. Raises ValueError."""
@@ -38,6 +57,19 @@ def addresses(text: str) -> tuple[Address, ...]:
     found = tuple(address(part.strip()) for part in text.split(","))
     if len(set(found)) != len(found):
         raise ValueError("the same address is named twice")
+    return found
+
+
+def workers_address(text: str) -> Address | None:
+    """Where workers of other processes meet their server: TCP, plain or with certificates on both sides; None if empty.
+
+    Raises ValueError.
+    """
+    if not text:
+        return None
+    found = address(text)
+    if found.target.startswith("unix:") or found.security is Security.TLS:
+        raise ValueError("expected host:port or mtls:host:port, such as 127.0.0.1:8600 or mtls:0.0.0.0:8600")
     return found
 
 

@@ -1,18 +1,30 @@
-"""Every setting of a server, declared once; flags, environment variables and documentation follow from here."""
+"""Every setting, declared once; flags, environment variables and documentation follow from here."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from salver.config.addresses import Address, addresses
-from salver.config.values import one_of, optional_file, seconds, size, whole_number
+from salver.config.addresses import Address, addresses, workers_address
+from salver.config.values import (
+    one_of,
+    optional_file,
+    optional_number,
+    optional_seconds,
+    optional_socket,
+    seconds,
+    size,
+    whole_number,
+)
+
+TOKEN_VARIABLE = "SALVER_WORKER_TOKEN"
+"""Where the token itself may be; it has no flag, for command lines are read by everybody."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """How one field of Config is written by a person."""
+    """How one field of Config, or of WorkerConfig, is written by a person."""
 
     name: str
     default: str
@@ -22,7 +34,7 @@ class Setting:
 
     @property
     def flag(self) -> str:
-        return "--" + self.name.replace("_", "-")
+        return "--" + self.name.removeprefix("servable_").replace("_", "-")
 
     @property
     def variable(self) -> str:
@@ -34,6 +46,16 @@ def _setting(default: str, read: Callable[[str], Any], shown: str, text: str) ->
 
 
 _POSITIVE = whole_number(1, 2**31 - 1)
+_MOST_WORKERS = 1024
+
+
+def _token_file() -> Any:
+    text = "file with the token that workers of other hosts share with their server, 16 characters or more; or the "
+    return _setting("", optional_file, "FILE", f"{text}token itself in `{TOKEN_VARIABLE}`")
+
+
+def _token() -> Any:
+    return field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,15 +88,71 @@ class Config:
     log_level: str = _setting(
         "info", one_of("error", "info"), "LEVEL", "error prints problems only, info also what is served and where"
     )
+    watch_s: float | None = _setting(
+        "", optional_seconds, "S", "look this often whether versions have come or gone; if not given, never"
+    )
+    load_retries: int = _setting(
+        "5", whole_number(0, 2**31 - 1), "N", "how often a version that cannot be loaded is tried again"
+    )
+    load_retry_s: float = _setting("60", seconds, "S", "how long after a failure it is tried again")
+    admin: Path | None = _setting(
+        "",
+        optional_socket,
+        "unix:PATH",
+        "a socket for `salver load`, `unload`, `label`, `reload` and `status`, of the server's user alone",
+    )
+    accept_workers: Address | None = _setting(
+        "",
+        workers_address,
+        "ADDR",
+        "where workers of other processes may join: 127.0.0.1:PORT on this host; for other hosts mtls:HOST:PORT, with "
+        "the server's TLS files and a token",
+    )
+    worker_token_file: Path | None = _token_file()
+    worker_token: bytes = _token()
 
 
-SETTINGS: tuple[Setting, ...] = tuple(
-    Setting(each.name, each.metadata["default"], each.metadata["read"], each.metadata["shown"], each.metadata["help"])
-    for each in fields(Config)
-)
+@dataclass(frozen=True, kw_only=True)
+class WorkerConfig:
+    """What a worker that joins a server elsewhere is told when it is started."""
+
+    join: Address | None = _setting(
+        "", workers_address, "ADDR", "what the server says to --accept-workers: host:port, or mtls:host:port"
+    )
+    servable_version: int | None = _setting(
+        "", optional_number(1, 2**63 - 1), "N", "the version, if not what salver.toml says"
+    )
+    workers: int | None = _setting(
+        "", optional_number(1, _MOST_WORKERS), "N", "processes, if not as many as salver.toml or the code says"
+    )
+    tls_certificate: Path | None = _setting(
+        "", optional_file, "FILE", "PEM file with this worker's certificate, for mtls:"
+    )
+    tls_key: Path | None = _setting("", optional_file, "FILE", "PEM file with the private key of that certificate")
+    tls_ca: Path | None = _setting(
+        "", optional_file, "FILE", "PEM file with the authority that the server's certificate must come from"
+    )
+    worker_token_file: Path | None = _token_file()
+    drain_timeout_s: float = _setting(
+        "30", seconds, "S", "how long batches in hand may take once the worker is stopped"
+    )
+    worker_token: bytes = _token()
 
 
-def native_settings(config: Config) -> str:
+def _settings(config: type[Any]) -> tuple[Setting, ...]:
+    said = ((each.name, each.metadata) for each in fields(config) if each.metadata)
+    return tuple(Setting(name, own["default"], own["read"], own["shown"], own["help"]) for name, own in said)
+
+
+SETTINGS = _settings(Config)
+WORKER_SETTINGS = _settings(WorkerConfig)
+
+
+Speaks = Literal["everything", "mindspore-rest"]
+"""What the listeners of a server do."""
+
+
+def native_settings(config: Config, speaks: Speaks = "everything") -> str:
     """The document that `salver._native.Server` is made from."""
     return json.dumps(
         {
@@ -86,14 +164,15 @@ def native_settings(config: Config) -> str:
             "header_timeout_ms": round(config.header_timeout_s * 1000),
             "keep_alive_ms": round(config.keep_alive_s * 1000),
             "network_threads": config.network_threads,
+            "speaks": speaks,
         }
     )
 
 
-def settings_table() -> str:
+def settings_table(settings: Sequence[Setting] = SETTINGS) -> str:
     """The settings as a Markdown table, for the documentation."""
     rows = ["| flag | environment | default | meaning |", "|---|---|---|---|"]
-    for each in SETTINGS:
+    for each in settings:
         default = f"`{each.default}`" if each.default else ""
         rows.append(f"| `{each.flag} {each.shown}` | `{each.variable}` | {default} | {each.help} |")
     return "\n".join(rows)

@@ -15,6 +15,12 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
     return read
 
 
+def optional_number(least: int, most: int) -> Callable[[str], int | None]:
+    """A whole number, or None for an empty text."""
+    read = whole_number(least, most)
+    return lambda text: read(text) if text else None
+
+
 def seconds(text: str) -> float:
     try:
         value = float(text)
@@ -23,6 +29,11 @@ def seconds(text: str) -> float:
     if not 0 < value <= 86_400:
         raise ValueError("expected seconds, more than 0 and at most 86400, such as 10 or 0.5")
     return value
+
+
+def optional_seconds(text: str) -> float | None:
+    """Seconds, or None for an empty text."""
+    return seconds(text) if text else None
 
 
 def size(text: str) -> int:
@@ -36,6 +47,14 @@ def size(text: str) -> int:
 
 def optional_file(text: str) -> Path | None:
     return Path(text) if text else None
+
+
+def optional_socket(text: str) -> Path | None:
+    """`unix:path`, or None for an empty text."""
+    path = text.removeprefix("unix:")
+    if text and (path == text or not path):
+        raise ValueError("expected unix:path, such as unix:/run/salver/admin.sock")
+    return Path(path) if text else None
 
 
 def one_of(*choices: str) -> Callable[[str], str]:

@@ -1,13 +1,14 @@
-"""`<name>/salver.toml`: what may be said about a servable that is a folder of model files."""
+"""`<name>/salver.toml`: what may be said about a servable beside what its files say."""
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from salver.problems import Unusable
 from salver.repository import values
+from salver.repository.policies import Latest, VersionPolicy
 
 FILE = "salver.toml"
 
@@ -36,30 +37,34 @@ class ServableSettings:
     max_wait_ms: float = _key(0.0, values.milliseconds)
     instances: int | None = _key(None, values.whole_number(_MOST_THREADS))
     batching: bool | None = _key(None, values.auto_or_bool)
-    versions: str | tuple[int, ...] = _key("latest", values.versions)
+    versions: VersionPolicy = _key(Latest(), values.versions)
+    labels: Mapping[str, int] = field(default_factory=dict, hash=False, metadata={"read": values.labels})
+    workers: int | None = _key(None, values.whole_number(_MOST_THREADS))
+    run_timeout_s: float | None = _key(None, values.seconds)
+    in_process: bool = _key(False, values.boolean)
     onnx: OnnxSettings = field(default=OnnxSettings(), metadata={"table": OnnxSettings})
 
-    def chosen(self, versions: Iterable[int]) -> list[int]:
-        """Those of the versions there are that should be served, in ascending order."""
-        ascending = sorted(versions)
-        if self.versions == "all":
-            return ascending
-        if self.versions == "latest":
-            return ascending[-1:]
-        return [version for version in ascending if version in self.versions]
+    def given(self, names: Iterable[str]) -> list[str]:
+        """Which of these say something else than their default."""
+        defaults = ServableSettings()
+        return [name for name in names if getattr(self, name) != getattr(defaults, name)]
 
 
-def read_settings(path: Path) -> ServableSettings:
-    """Read the file, or take the defaults where there is none. Raises Unusable naming the file and the key."""
+def read_settings(path: Path, defaults: ServableSettings | None = None) -> ServableSettings:
+    """Read the file; what it does not say is as in the defaults. Raises Unusable naming the file and the key."""
+    return replace(defaults or ServableSettings(), **_read(path))
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        return ServableSettings()
+        return {}
     except OSError as error:
         raise Unusable(path, f"cannot be read: {error.strerror}", "let the server's user read it") from None
     except UnicodeDecodeError as error:
         raise Unusable(path, f"is not UTF-8: {error}", "save it as UTF-8") from None
-    return ServableSettings(**_checked(path, "", _parsed(path, text), ServableSettings))
+    return _checked(path, "", _parsed(path, text), ServableSettings)
 
 
 def _parsed(path: Path, text: str) -> dict[str, Any]:

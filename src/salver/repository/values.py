@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from salver.repository.policies import Every, Latest, Specific, VersionPolicy
+
 Reader = Callable[[Any], Any]
 
 
@@ -24,6 +26,18 @@ def milliseconds(value: Any) -> float:
     return float(value)
 
 
+def seconds(value: Any) -> float:
+    if type(value) not in (int, float) or not 0 < value <= 86_400:
+        raise ValueError("expected seconds, more than 0 and at most 86400")
+    return float(value)
+
+
+def boolean(value: Any) -> bool:
+    if type(value) is not bool:
+        raise ValueError("expected true or false")
+    return value
+
+
 def auto_or_bool(value: Any) -> bool | None:
     """`"auto"` is None."""
     if value == "auto":
@@ -40,12 +54,26 @@ def identifier(value: Any) -> str:
     return value
 
 
-def versions(value: Any) -> str | tuple[int, ...]:
-    if value in ("latest", "all"):
-        return str(value)
-    if not isinstance(value, list) or not value or not all(type(each) is int and each > 0 for each in value):
-        raise ValueError('expected "latest", "all" or a list of version numbers such as [1, 3]')
-    return tuple(value)
+def versions(value: Any) -> VersionPolicy:
+    """`"latest"`, `"latest 2"`, `"all"` or a list of numbers."""
+    if value == "all":
+        return Every()
+    latest = re.fullmatch(r"latest(?: ([1-9][0-9]{0,8}))?", value) if isinstance(value, str) else None
+    if latest is not None:
+        return Latest(int(latest[1] or 1))
+    if not isinstance(value, list) or not value or not all(map(_is_version, value)):
+        raise ValueError('expected "latest", "latest 2", "all" or a list of version numbers such as [1, 3]')
+    return Specific(frozenset(value))
+
+
+def labels(value: Any) -> dict[str, int]:
+    if not isinstance(value, dict) or not all(value) or not all(map(_is_version, value.values())):
+        raise ValueError("expected names with version numbers, such as { stable = 1, canary = 2 }")
+    return value
+
+
+def _is_version(value: Any) -> bool:
+    return type(value) is int and value > 0
 
 
 def one_of(*choices: str) -> Reader:

@@ -1,62 +1,128 @@
 """From the versions that should exist to those that do: what fails is data, and stops nothing else."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 from salver import _native
 from salver.problems import Problem, Unusable
 from salver.repository.scan import Refused, Repository, VersionFolder
-from salver.runtimes.base import Loaded
-from salver.runtimes.table import load
+from salver.runtimes import table
+from salver.runtimes.base import Host, Loaded
+
+_POLL_S = 0.02
 
 
 @dataclass(frozen=True)
-class Catalog:
-    """What a repository came to."""
+class Running:
+    """A version that is loaded and has its lanes."""
 
-    loaded: tuple[Loaded, ...]
-    versions: tuple[_native.Version, ...]
-    refused: tuple[Refused, ...]
-
-    def unavailable(self) -> list[tuple[str, int, str]]:
-        """What should be served but cannot be, each version with its first reason, as the native part takes it."""
-        reasons: dict[tuple[str, int], str] = {}
-        for each in self.refused:
-            if each.version is not None:
-                reason = f"{Path(each.problem.where).name}: {each.problem.what}"
-                reasons.setdefault((each.servable, each.version), reason)
-        return [(servable, version, reason) for (servable, version), reason in reasons.items()]
+    loaded: Loaded
+    version: _native.Version
 
 
-def load_all(repository: Repository, go_on: Callable[[], bool]) -> Catalog:
-    """Load and start every version, one after the other, as long as `go_on` says so."""
-    loaded: list[Loaded] = []
-    versions: list[_native.Version] = []
-    refused = list(repository.refused)
-    for folder in repository.versions:
-        if not go_on():
-            break
-        try:
-            each = load(folder)
-            versions.append(_started(each))
-            loaded.append(each)
-        except Unusable as error:
-            refused.append(Refused(folder.servable, folder.version, error.problem))
-    return Catalog(tuple(loaded), tuple(versions), tuple(refused))
+Outcome = Running | Refused
 
 
-def loading(folders: Sequence[VersionFolder]) -> list[tuple[str, int, str]]:
+def _always() -> bool:
+    return True
+
+
+def _nothing(_loaded: Loaded) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Somebody who looks on: loading ends when `go_on` says no; `loaded` is called before a version is started."""
+
+    go_on: Callable[[], bool] = _always
+    loaded: Callable[[Loaded], None] = _nothing
+
+
+def load_all(folders: Sequence[VersionFolder], host: Host, watch: Watch) -> list[Outcome]:
+    """Load and start every version; outcomes are in the order of the folders.
+
+    Those that workers load are loaded at once, since most of that time is not the server's; meanwhile the others are,
+    one after the other. When it is to go on no more, workers are given up, and what is not loaded yet is left out.
+    """
+    go_on = watch.go_on
+    outcomes: dict[int, Outcome] = {}
+    by_workers = [index for index, folder in enumerate(folders) if table.takes_worker(folder)]
+    threads = [
+        Thread(target=_put, args=(outcomes, index, folders[index], host, watch), name="loading", daemon=True)
+        for index in by_workers
+    ]
+    for thread in threads:
+        thread.start()
+    for index in sorted(set(range(len(folders))) - set(by_workers)):
+        if go_on():
+            _put(outcomes, index, folders[index], host, watch)
+    for thread in threads:
+        while thread.is_alive() and go_on():
+            thread.join(_POLL_S)
+    if not go_on():
+        host.give_up()
+        for thread in threads:
+            thread.join()
+    return [outcome for _, outcome in sorted(outcomes.items())]
+
+
+def loading(folders: Iterable[VersionFolder]) -> list[tuple[str, int, str]]:
     """What callers are told about these versions until they are loaded."""
     return [(folder.servable, folder.version, "it is being loaded") for folder in folders]
 
 
-def problems(repository: Repository, catalog: Catalog) -> list[Problem]:
-    """Everything that is wrong, of the folders and of the models in them."""
-    return [*repository.problems, *(each.problem for each in catalog.refused)]
+def unavailable(refused: Iterable[Refused]) -> list[tuple[str, int, str]]:
+    """What should be served but cannot be, each version with its first reason, as the native part takes it."""
+    reasons: dict[tuple[str, int], str] = {}
+    for each in refused:
+        if each.version is not None:
+            reasons.setdefault((each.servable, each.version), reason(each.problem))
+    return [(servable, version, why) for (servable, version), why in reasons.items()]
 
 
-def _started(loaded: Loaded) -> _native.Version:
-    version = _native.Version(loaded.servable.to_json())
-    loaded.start(version)
-    return version
+def reason(problem: Problem) -> str:
+    """A problem as callers are told it."""
+    return f"{Path(problem.where).name}: {problem.what}"
+
+
+def problems(repository: Repository, outcomes: Iterable[Outcome]) -> list[Problem]:
+    """Everything that is wrong, of the folders and of what is in them."""
+    refused = [*repository.refused, *(each for each in outcomes if isinstance(each, Refused))]
+    return [*repository.problems, *(each.problem for each in refused)]
+
+
+def _put(outcomes: dict[int, Outcome], index: int, folder: VersionFolder, host: Host, watch: Watch) -> None:
+    try:
+        outcomes[index] = _running(folder, host, watch)
+    except Unusable as error:
+        outcomes[index] = Refused(folder.servable, folder.version, error.problem)
+    except OSError as error:
+        # Files may vanish while they are looked at.
+        problem = Problem(
+            str(error.filename or folder.artefact), f"cannot be read: {error.strerror}", "see that it stays"
+        )
+        outcomes[index] = Refused(folder.servable, folder.version, problem)
+
+
+def _running(folder: VersionFolder, host: Host, watch: Watch) -> Running:
+    loaded = table.load(folder, host)
+    watch.loaded(loaded)
+    try:
+        version = _native.Version(loaded.servable.to_json())
+    except ValueError as error:
+        loaded.close()
+        what = f"does not hold together: {error}"
+        raise Unusable(
+            folder.artefact, what, "mend its methods; if they are right, this is a mistake of salver"
+        ) from None
+    try:
+        loaded.start(version)
+    except BaseException:
+        loaded.retire()
+        version.end()
+        loaded.close()
+        raise
+    return Running(loaded, version)

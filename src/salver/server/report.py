@@ -32,19 +32,24 @@ def counted(count: int, noun: str) -> str:
 
 def described(loaded: Sequence[Loaded]) -> str:
     """Every version with its methods, their typed inputs and outputs, and how rows are batched."""
-    return "\n".join(line for each in loaded for line in _lines(each.servable, each.instances))
+    return "\n".join(line for each in loaded for line in _lines(each.servable, each.capacity))
 
 
-def _lines(servable: Servable, instances: int) -> list[str]:
-    head = f"{servable.name}  version {servable.version}, {servable.runtime}"
-    lines = [f"{head}, {counted(instances, 'instance')}"]
+def _lines(servable: Servable, capacity: tuple[int, str]) -> list[str]:
+    lines = [f"{servable.name}  version {servable.version}, {servable.runtime}, {counted(*capacity)}"]
     for method in servable.methods:
-        lines.append(f"    {method.name}{method.contract}")
-        lines += [f"    {_batching(servable.stages[step.stage])}" for step in method.plan.steps]
+        if method.name.startswith("@"):
+            continue
+        lines.append(f"    {method}")
+        stages = [servable.stages[step.stage] for step in method.plan.steps]
+        names = [f"{stage.name}: " if len(stages) > 1 else "" for stage in stages]
+        lines += [f"    {name}{_batching(stage)}" for name, stage in zip(names, stages, strict=True)]
     return lines
 
 
 def _batching(stage: StageSpec) -> str:
     if stage.unbatched is not None:
         return f"not batched: {stage.unbatched}"
+    if stage.policy.row_by_row:
+        return f"row by row: up to {stage.policy.max_batch_size} rows at a time"
     return f"batched: up to {stage.policy.max_batch_size} rows"

@@ -1,54 +1,136 @@
 """One server from its start to its end."""
 
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from salver import _native
 from salver.config.addresses import Address, Security
-from salver.config.settings import Config, native_settings
+from salver.config.settings import Config
+from salver.lifecycle.ledger import Retries
+from salver.lifecycle.states import State
 from salver.problems import Unusable
-from salver.repository.scan import Repository, scan
-from salver.runtimes.table import SUFFIXES
-from salver.server.load import Catalog, load_all, loading, problems
+from salver.repository.base_path import BasePath
+from salver.repository.model_config import read_model_config
+from salver.repository.scan import Repository
+from salver.repository.settings import ServableSettings
+from salver.repository.sources import Sources
+from salver.repository.traces import trace
+from salver.runtimes import table
+from salver.server.admin import Admin
+from salver.server.admin_socket import AdminSocket
+from salver.server.desire import Desire
+from salver.server.live import LiveServer
+from salver.server.load import Outcome, Running, Watch, problems
+from salver.server.manager import Manager
+from salver.server.reload import Reload
 from salver.server.report import Report, counted, described
 from salver.server.signals import StopSignal
+from salver.server.watch import Round, Watcher
 
-_POLL_S = 0.01
+
+@dataclass(frozen=True)
+class Listing:
+    """How servables come to be listed by name: perhaps by a file, which is read again every so often if it changes.
+
+    `defaults` are settings of the models in it; `early_labels` is for `Reload`.
+    """
+
+    file: Path | None = None
+    every_s: float | None = None
+    defaults: ServableSettings | None = None
+    early_labels: bool = False
+
+    def read(self) -> tuple[BasePath, ...] | None:
+        """What the file lists, if there is one that says something. Raises Unusable."""
+        return None if self.file is None else read_model_config(self.file, self.defaults)
 
 
-def serve(config: Config, directory: Path) -> int:
-    """Serve the directory until a signal comes; gives the exit status. Raises Unusable before anything is served.
+def serve(config: Config, sources: Sources, listing: Listing = Listing()) -> int:
+    """Serve what the sources say until a signal comes; gives the exit status.
 
-    Addresses are bound first, so that a wrong one is told at once; until the models are loaded, calls get
-    UNAVAILABLE and health says NOT_SERVING.
+    Raises Unusable before anything is served. Addresses are bound first, so that a wrong one is told at once; until
+    the models are loaded, calls get UNAVAILABLE and health says NOT_SERVING.
     """
     began = time.perf_counter()
     stop, report = StopSignal(), Report(config.log_level)
-    repository = scan(directory, SUFFIXES)
-    server = _native.Server(native_settings(config))
-    versions: tuple[_native.Version, ...] = ()
+    desire = Desire(sources, table.suffixes())
+    server = LiveServer(config)
+    manager = Manager(server, desire, Retries(config.load_retries, config.load_retry_s), report)
+    followers: list[Follower] = [manager]
     try:
-        server.publish([], loading(repository.versions))
-        bound = [_listen(server, config, address) for address in config.listen]
-        report.say(f"salver {_native.version()}, loading {counted(len(repository.versions), 'version')}")
-        catalog = load_all(repository, lambda: not stop.asked)
-        versions = catalog.versions
-        _announce(report, repository, catalog)
-        if not catalog.versions:
-            return 0 if stop.asked else _nothing_to_serve(report, directory)
-        server.publish(catalog.versions, catalog.unavailable())
-        for address in bound:
-            report.say(f"listening on {address}")
-        report.say(f"ready after {time.perf_counter() - began:.2f} s{_missing(len(catalog.unavailable()))}")
+        server.expect(desire.seen.versions)
+        opened = _open(server, config)
+        followers += _followers(config, manager, desire.first_trace, listing, report)
+        report.say(f"salver {_native.version()}, loading {counted(len(desire.seen.versions), 'version')}")
+        outcomes = manager.begin(Watch(go_on=lambda: not stop.asked))
+        _announce(report, desire.seen, outcomes)
+        waits = len(followers) > 1 or config.accept_workers is not None
+        if not waits and not any(isinstance(each, Running) for each in outcomes):
+            return 0 if stop.asked else _nothing_to_serve(report, sources)
+        for line in (*opened, f"ready after {time.perf_counter() - began:.2f} s{_missing(manager)}"):
+            report.say(line)
+        for each in followers:
+            each.start()
         stop.wait()
-        return _drain(server, catalog, config.drain_timeout_s, report)
+        manager.ask_to_stop()
+        return _drain(server, config.drain_timeout_s, report)
     finally:
+        manager.ask_to_stop()
         server.stop()
-        for version in versions:
-            version.end()
+        for each in reversed(followers):
+            each.stop()
 
 
-def _listen(server: _native.Server, config: Config, address: Address) -> Address:
+class Follower(Protocol):
+    """Somebody who follows changes, or hears those who ask for them."""
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+def _open(server: LiveServer, config: Config) -> list[str]:
+    """Bind all addresses; what is to be said of them once they are of use."""
+    lines = [f"listening on {_listen(server, config, address)}" for address in config.listen]
+    if config.accept_workers is not None:
+        lines.append(f"accepting workers at {_accept(server, config)}")
+    return lines
+
+
+def _followers(config: Config, manager: Manager, first_trace: int, listing: Listing, report: Report) -> list[Follower]:
+    followers: list[Follower] = []
+    list_anew = partial(_list_anew, manager, listing)
+    if config.admin is not None:
+        reload = Reload(manager, listing.defaults, listing.early_labels)
+        followers.append(AdminSocket(config.admin, Admin(manager, reload, list_anew)))
+    if config.watch_s is not None:
+        followers.append(Watcher(Round(config.watch_s, manager.trace, manager.look), first_trace, report))
+    if listing.file is not None and listing.every_s is not None:
+        seen = partial(trace, listing.file)
+        followers.append(Watcher(Round(listing.every_s, seen, list_anew), seen(), report))
+    return followers
+
+
+def _list_anew(manager: Manager, listing: Listing) -> None:
+    """Follow what the file lists now, if there is one. A file that says nothing changes nothing."""
+    listed = listing.read()
+    if listed is not None:
+        manager.look(lambda sources: replace(sources, listed=listed))
+
+
+def _accept(server: LiveServer, config: Config) -> Address:
+    try:
+        return server.accept_workers(config)
+    except OSError as error:
+        what = f"cannot be listened on for workers: {error.strerror or error}"
+        remedy = "choose another --accept-workers address; port 0 picks a free one"
+        raise Unusable(config.accept_workers, what, remedy) from None
+
+
+def _listen(server: LiveServer, config: Config, address: Address) -> Address:
     try:
         target = server.listen(address.target, _tls(config, address.security))
     except OSError as error:
@@ -74,35 +156,39 @@ def _tls(config: Config, security: Security) -> tuple[str, str, str | None] | No
     return str(config.tls_certificate), str(config.tls_key), authority
 
 
-def _announce(report: Report, repository: Repository, catalog: Catalog) -> None:
-    if catalog.loaded:
-        report.say(described(catalog.loaded))
-    for problem in problems(repository, catalog):
+def _announce(report: Report, repository: Repository, outcomes: Sequence[Outcome]) -> None:
+    running = [each.loaded for each in outcomes if isinstance(each, Running)]
+    if running:
+        report.say(described(running))
+    for problem in problems(repository, outcomes):
         report.problem(problem)
 
 
-def _missing(count: int) -> str:
-    if not count:
+def _missing(manager: Manager) -> str:
+    wanted = [status.record for status in manager.statuses() if status.record.wanted]
+    missing = [record for record in wanted if record.state is not State.AVAILABLE]
+    if not missing:
         return ""
-    return f", but without {counted(count, 'version')} (see above): until mended, the server's health is NOT_SERVING"
+    served = {record.servable for record in wanted if record.state is State.AVAILABLE}
+    without = f", but without {counted(len(missing), 'version')} (see above)"
+    if all(record.servable in served for record in missing):
+        return without
+    return f"{without}: until mended, the server's health is NOT_SERVING"
 
 
-def _nothing_to_serve(report: Report, directory: Path) -> int:
-    report.say(f"nothing in {directory} can be served; `salver check {directory}` says why")
+def _nothing_to_serve(report: Report, sources: Sources) -> int:
+    place = " or ".join(map(str, sources.places()))
+    report.say(f"nothing in {place} can be served; `salver check {place}` says why")
     return 1
 
 
-def _drain(server: _native.Server, catalog: Catalog, timeout: float, report: Report) -> int:
+def _drain(server: LiveServer, timeout_s: float, report: Report) -> int:
     """Let accepted calls be answered; 1 if some were not when time was up."""
-    server.drain()
-    deadline = time.monotonic() + timeout
     report.say(f"stopping: {counted(server.calls_in_flight(), 'call')} in flight")
-    while (left := server.calls_in_flight()) and time.monotonic() < deadline:
-        time.sleep(_POLL_S)
-    for version in catalog.versions:
-        version.close()
+    left = server.drain(timeout_s)
+    server.stop()
     if left:
-        report.say(f"stopped with {counted(left, 'call')} unanswered after {timeout:g} s (--drain-timeout-s)")
+        report.say(f"stopped with {counted(left, 'call')} unanswered after {timeout_s:g} s (--drain-timeout-s)")
         return 1
     report.say("stopped")
     return 0

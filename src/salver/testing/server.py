@@ -22,6 +22,7 @@ class Server:
     def __init__(self, command: list[str], environment: Mapping[str, str]) -> None:
         self._lines: list[str] = []
         self._ready = threading.Event()
+        self._ended = False
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1, env={**environment}
         )
@@ -46,7 +47,7 @@ class Server:
 
     def wait_until_ready(self, timeout: float) -> None:
         """Raises ServerExited if it does not come to that."""
-        if not self._ready.wait(timeout) or self.process.poll() is not None:
+        if not self._ready.wait(timeout) or self._ended:
             raise ServerExited(self.output)
 
     def signal(self, number: int = signal.SIGTERM) -> None:
@@ -78,6 +79,7 @@ class Server:
             self._lines.append(line)
             if line.startswith("ready after "):
                 self._ready.set()
+        self._ended = True
         self._ready.set()
 
 

@@ -1,0 +1,151 @@
+"""`salver tensorflow-serving`: a server that is started as `tensorflow_model_server` is."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from salver.config.addresses import Address, Security
+from salver.config.load import load
+from salver.config.settings import Config
+from salver.config.tensorflow_files import (
+    SslConfig,
+    read_batching_parameters,
+    read_monitoring_config,
+    read_ssl_config,
+)
+from salver.config.tensorflow_flags import Flags, help_text, read_flags
+from salver.problems import Unusable
+from salver.repository.model_config import listed_by_flags
+from salver.repository.settings import ServableSettings
+from salver.repository.sources import Sources
+from salver.server.report import Report
+from salver.server.run import Listing, serve
+
+_EVERYWHERE = "0.0.0.0"
+_METRICS = "/metrics"
+# What salver's own environment may add to the flags.
+_ADDED = ("max_message_mib", "max_streams", "max_calls", "network_threads", "drain_timeout_s", "log_level", "admin")
+
+
+def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Serve until a signal comes; gives the exit status. Raises Unusable."""
+    if {"--help", "-h", "-help"}.intersection(arguments):
+        print(help_text())
+        return 0
+    flags = read_flags(arguments)
+    if flags.is_set("version"):
+        from salver import _native
+
+        print(f"salver {_native.version()}, in the place of TensorFlow Serving")
+        return 0
+    start = planned(flags, environment)
+    for note in start.notes:
+        Report(start.config.log_level).say(note)
+    return serve(start.config, start.sources, start.listing)
+
+
+@dataclass(frozen=True)
+class Start:
+    """What the flags mean."""
+
+    config: Config
+    sources: Sources
+    listing: Listing
+    notes: tuple[str, ...]
+
+
+def planned(flags: Flags, environment: Mapping[str, str]) -> Start:
+    """Raises Unusable for flags that contradict each other, and for files with mistakes."""
+    notes = [f"ignored: {', '.join(f'--{name}' for name in flags.ignored)}"] if flags.ignored else []
+    defaults, more = _batching(flags)
+    notes += more + _monitoring(flags)
+    listing, sources = _models(flags, defaults)
+    return Start(_config(flags, environment), sources, listing, tuple(notes))
+
+
+def _config(flags: Flags, environment: Mapping[str, str]) -> Config:
+    variables = {f"SALVER_{name.upper()}" for name in _ADDED}
+    own = load({}, {name: text for name, text in environment.items() if name in variables})
+    ssl = read_ssl_config(Path(flags.text("ssl_config_file"))) if flags.text("ssl_config_file") else None
+    poll_s = flags.number("file_system_poll_wait_seconds")
+    return replace(
+        own if ssl is None else _with_tls(own, ssl),
+        listen=_addresses(flags, ssl),
+        watch_s=float(poll_s) if poll_s > 0 else None,
+        load_retries=max(0, flags.number("max_num_load_retries")),
+        load_retry_s=max(1, flags.number("load_retry_interval_micros")) / 1e6,
+    )
+
+
+def _addresses(flags: Flags, ssl: SslConfig | None) -> tuple[Address, ...]:
+    """As TensorFlow Serving has it, TLS is for gRPC's port alone, and a REST port of 0 is none."""
+    security = Security.PLAIN
+    if ssl is not None:
+        security = Security.MUTUAL_TLS if ssl.client_verify else Security.TLS
+    addresses = [Address(f"{_EVERYWHERE}:{_port(flags, 'port')}", security)]
+    if flags.text("grpc_socket_path"):
+        addresses.append(Address(f"unix:{flags.text('grpc_socket_path')}"))
+    if flags.number("rest_api_port"):
+        if flags.number("rest_api_port") == flags.number("port"):
+            raise Unusable("--rest_api_port", "is the same as --port", "give two ports; each speaks every protocol")
+        addresses.append(Address(f"{_EVERYWHERE}:{_port(flags, 'rest_api_port')}"))
+    return tuple(addresses)
+
+
+def _port(flags: Flags, name: str) -> int:
+    port = flags.number(name)
+    if not 0 <= port <= 65535:
+        raise Unusable(f"--{name}", f"{port} is no port", "give a number from 0 to 65535")
+    return port
+
+
+def _with_tls(config: Config, ssl: SslConfig) -> Config:
+    authority = _in_memory(ssl.custom_ca) if ssl.client_verify else None
+    certificate, key = _in_memory(ssl.server_cert), _in_memory(ssl.server_key)
+    return replace(config, tls_certificate=certificate, tls_key=key, tls_client_ca=authority)
+
+
+def _in_memory(text: str) -> Path:
+    """A file that is on no disk, for as long as the process lives."""
+    descriptor = os.memfd_create("salver")
+    with os.fdopen(descriptor, "wb", closefd=False) as file:
+        file.write(text.encode())
+    return Path(f"/proc/self/fd/{descriptor}")
+
+
+def _models(flags: Flags, defaults: ServableSettings | None) -> tuple[Listing, Sources]:
+    early = flags.is_set("allow_version_labels_for_unavailable_models")
+    if flags.text("model_config_file"):
+        poll = flags.number("model_config_file_poll_wait_seconds")
+        file = Path(flags.text("model_config_file"))
+        listing = Listing(file, float(poll) if poll > 0 else None, defaults, early)
+        return listing, Sources(listed=listing.read() or ())
+    if not flags.text("model_base_path"):
+        remedy = "give --model_base_path=DIR, whose version folders are 1, 2, ..., or --model_config_file=FILE"
+        raise Unusable("--model_base_path", "is missing, and so is --model_config_file", remedy)
+    listed = listed_by_flags(flags.text("model_name"), flags.text("model_base_path"), defaults)
+    return Listing(None, None, defaults, early), Sources(listed=(listed,))
+
+
+def _batching(flags: Flags) -> tuple[ServableSettings | None, list[str]]:
+    """What the parameters say of every model; what of them is not followed is told."""
+    file = flags.text("batching_parameters_file")
+    if not file:
+        return None, []
+    if not flags.is_set("enable_batching"):
+        raise Unusable("--batching_parameters_file", "is of use only with --enable_batching", "add --enable_batching")
+    said = read_batching_parameters(Path(file))
+    usual = ServableSettings()
+    wait_ms = usual.max_wait_ms if said.batch_timeout_micros is None else said.batch_timeout_micros / 1000
+    settings = ServableSettings(max_batch_size=said.max_batch_size or usual.max_batch_size, max_wait_ms=wait_ms)
+    others = ("max_enqueued_batches", "num_batch_threads", "allowed_batch_sizes", "pad_variable_length_inputs")
+    ignored = [name for name in others if getattr(said, name)]
+    return settings, [f"ignored in {file}: {', '.join(ignored)}"] if ignored else []
+
+
+def _monitoring(flags: Flags) -> list[str]:
+    if not flags.text("monitoring_config_file"):
+        return []
+    said = read_monitoring_config(Path(flags.text("monitoring_config_file")))
+    return [f"metrics are at {_METRICS}, not at {said.path}"] if said.enable and said.path != _METRICS else []

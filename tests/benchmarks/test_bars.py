@@ -1,0 +1,43 @@
+"""Whether a run met the bars."""
+
+import pytest
+
+from benchmarks.bars import Asked, RatioBar, judge
+from benchmarks.isolation import Situations, median_of
+from benchmarks.measure import Cell
+from benchmarks.summary import Summary
+
+OURS: Asked = ("salver_python", "grpc")
+MOSEC: Asked = ("mosec", "http")
+GRPC_AIO: Asked = ("grpc_aio", "grpc")
+
+
+def cell(asked: Asked, rate: float, p50_us: float | None = None) -> Cell:
+    server, protocol = asked
+    return Cell(1, server, "image", protocol, 16, 100, rate, 1.0, 0.1, p50_us, p50_us, 1)
+
+
+@pytest.mark.parametrize(
+    ("bar", "got", "met"),
+    [
+        (RatioBar("image", 16, OURS, (MOSEC,), 1.3), "1.50 x", True),
+        (RatioBar("image", 16, OURS, (GRPC_AIO, MOSEC), 1.3), "1.20 x (grpc.aio, gRPC)", False),
+        (RatioBar("image", 16, OURS, (MOSEC,), 0.6, latency=True), "0.50 x", True),
+        (RatioBar("image", 16, OURS, (GRPC_AIO, MOSEC), 0.6, latency=True), "1.00 x (grpc.aio, gRPC)", False),
+    ],
+)
+def test_a_bar_compares_with_the_best_of_those_it_names(bar: RatioBar, got: str, met: bool) -> None:
+    summary = Summary([cell(OURS, 600, 10), cell(MOSEC, 400, 20), cell(GRPC_AIO, 500, 10)])
+    verdict = bar.verdict(summary)
+    assert (verdict.got, verdict.met) == (got, met)
+
+
+def test_a_bar_is_not_judged_while_one_of_those_it_names_has_no_figure() -> None:
+    verdict = RatioBar("image", 16, OURS, (GRPC_AIO, MOSEC), 1.3).verdict(Summary([cell(OURS, 600), cell(MOSEC, 400)]))
+    assert verdict.met is None
+
+
+def test_a_busy_servable_is_held_against_a_busy_stranger_by_the_medians_of_the_rounds() -> None:
+    rounds = [Situations(1, 10, 12), Situations(1, 10, 90), Situations(1, 8, 11)]
+    verdict = next(each for each in judge(Summary([]), median_of(rounds), None) if "stranger" in each.title)
+    assert (verdict.got, verdict.met) == ("1.20 x", True)

@@ -1,0 +1,108 @@
+"""What TensorFlow Serving's flags mean here."""
+
+from pathlib import Path
+
+import pytest
+
+from salver.cli.tensorflow_serving import Start, planned, run
+from salver.config.tensorflow_flags import read_flags
+from salver.problems import Unusable
+from salver.repository.policies import Latest
+
+
+def start(*arguments: str, **environment: str) -> Start:
+    return planned(read_flags(["--model_base_path=/models/m", *arguments]), environment)
+
+
+def test_one_model_is_served_on_all_interfaces_and_watched() -> None:
+    begun = start("--model_name=m")
+    assert [str(address) for address in begun.config.listen] == ["0.0.0.0:8500"]
+    [listed] = begun.sources.listed
+    assert (listed.name, listed.path, listed.versions) == ("m", Path("/models/m"), Latest())
+    assert (begun.config.watch_s, begun.config.load_retries, begun.config.load_retry_s) == (1.0, 5, 60.0)
+    assert begun.notes == ()
+
+
+def test_every_flag_that_means_something_is_followed(tmp_path: Path) -> None:
+    begun = start(
+        "--port=1",
+        "--rest_api_port=2",
+        f"--grpc_socket_path={tmp_path}/s",
+        "--file_system_poll_wait_seconds=0",
+        "--max_num_load_retries=2",
+        "--load_retry_interval_micros=500000",
+        "--allow_version_labels_for_unavailable_models",
+        "--num_unload_threads=3",
+        SALVER_ADMIN="unix:/run/admin",
+        SALVER_LISTEN="unix:/never",
+    )
+    assert [str(address) for address in begun.config.listen] == ["0.0.0.0:1", f"unix:{tmp_path}/s", "0.0.0.0:2"]
+    assert (begun.config.watch_s, begun.config.load_retries, begun.config.load_retry_s) == (None, 2, 0.5)
+    assert begun.config.admin == Path("/run/admin")
+    assert begun.listing.early_labels
+    assert begun.notes == ("ignored: --num_unload_threads",)
+
+
+def test_a_list_of_models_wins_over_one(tmp_path: Path) -> None:
+    file = tmp_path / "models.config"
+    file.write_text('model_config_list { config { name: "n" base_path: "/models/n" } }')
+    begun = start(f"--model_config_file={file}", "--model_config_file_poll_wait_seconds=3")
+    assert [each.name for each in begun.sources.listed] == ["n"]
+    assert (begun.listing.file, begun.listing.every_s) == (file, 3.0)
+
+
+def test_batching_parameters_are_what_models_have_by_default(tmp_path: Path) -> None:
+    file = tmp_path / "batching"
+    file.write_text("max_batch_size { value: 8 } batch_timeout_micros { value: 1500 } num_batch_threads { value: 4 }")
+    begun = start("--enable_batching", f"--batching_parameters_file={file}")
+    defaults = begun.sources.listed[0].defaults
+    assert defaults is not None
+    assert (defaults.max_batch_size, defaults.max_wait_ms) == (8, 1.5)
+    assert begun.listing.defaults == defaults
+    assert begun.notes == (f"ignored in {file}: num_batch_threads",)
+
+
+@pytest.mark.parametrize(("verify", "security"), [("true", "mtls"), ("false", "tls")])
+def test_tls_is_for_the_port_of_grpc_alone_and_its_key_on_no_disk(tmp_path: Path, verify: str, security: str) -> None:
+    file = tmp_path / "ssl"
+    file.write_text(f'server_key: "KEY" server_cert: "CERT" custom_ca: "CA" client_verify: {verify}')
+    config = start(f"--ssl_config_file={file}", "--rest_api_port=8501").config
+    assert [str(address) for address in config.listen] == [f"{security}:0.0.0.0:8500", "0.0.0.0:8501"]
+    assert config.tls_key is not None
+    assert config.tls_key.read_text() == "KEY"
+    assert config.tls_key.resolve().parent != tmp_path
+    assert (config.tls_client_ca is None) == (security == "tls")
+
+
+def test_metrics_elsewhere_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "monitoring"
+    file.write_text('prometheus_config { enable: true path: "/prometheus" }')
+    assert start(f"--monitoring_config_file={file}").notes == ("metrics are at /metrics, not at /prometheus",)
+    file.write_text("")
+    assert start(f"--monitoring_config_file={file}").notes == ()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--model_base_path="], "is missing, and so is --model_config_file"),
+        (["--model_name="], "is empty"),
+        (["--model_base_path=s3://bucket/m"], "not on this machine"),
+        (["--port=70000"], "70000 is no port"),
+        (["--rest_api_port=8500"], "is the same as --port"),
+        (["--batching_parameters_file=x"], "is of use only with --enable_batching"),
+        (["--model_config_file=/nowhere/x"], "cannot be read"),
+        (["--ssl_config_file=/nowhere/x"], "cannot be read"),
+    ],
+)
+def test_what_cannot_be_followed_is_told(arguments: list[str], told: str) -> None:
+    with pytest.raises(Unusable, match=told) as refused:
+        start(*arguments)
+    assert refused.value.problem.remedy
+
+
+def test_help_and_version_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--port=1", "--help"], {}) == 0
+    assert "--model_base_path=" in capsys.readouterr().out
+    assert run(["--version"], {}) == 0
+    assert capsys.readouterr().out.startswith("salver ")

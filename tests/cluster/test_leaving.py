@@ -1,0 +1,82 @@
+"""Workers that are told to stop while calls come without end: nobody's call fails, as long as another worker is there."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cluster.processes import Salver, joined, master, worker
+from cluster.test_security import TOKEN, of_server, of_worker
+from support.waiting import until
+
+CALLERS = 6
+
+
+class Callers:
+    """Threads that call all the time."""
+
+    def __init__(self, server: Salver, method: str, **inputs: Any) -> None:
+        self.replies: list[Any] = []
+        self._stopped = threading.Event()
+        self._threads = [threading.Thread(target=self._call, args=(server, method, inputs)) for _ in range(CALLERS)]
+        for thread in self._threads:
+            thread.start()
+
+    def _call(self, server: Salver, method: str, inputs: dict[str, Any]) -> None:
+        while not self._stopped.is_set():
+            self.replies.append(server.call(method, **inputs))
+
+    def more(self, count: int = 200) -> None:
+        """Wait for so many more answers."""
+        before = len(self.replies)
+        until(lambda: len(self.replies) >= before + count, 40)
+
+    def stop(self) -> None:
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join(30)
+
+
+@contextmanager
+def calling(server: Salver, method: str, **inputs: Any) -> Iterator[Callers]:
+    callers = Callers(server, method, **inputs)
+    try:
+        yield callers
+    finally:
+        callers.stop()
+
+
+@pytest.fixture(params=["127.0.0.1:0", "mtls:localhost:0"])
+def server(request: pytest.FixtureRequest, certificates: Path) -> Iterator[Salver]:
+    options = of_server(certificates) if "mtls" in request.param else ()
+    with master(*options, gate=request.param, SALVER_WORKER_TOKEN=TOKEN) as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "inputs", "answer"),
+    [
+        ("calc", "double", {"x": 21}, {"output": 42}),
+        ("scaled", "predict", {"x": [1, 2]}, {"y": [2.0, 4.0]}),
+    ],
+)
+def test_no_call_fails_when_a_worker_leaves(
+    servables: Path, certificates: Path, server: Salver, name: str, method: str, inputs: Any, answer: Any
+) -> None:
+    options = of_worker(certificates) if "mtls" in server.gate else ()
+    with ExitStack() as stack:
+        first, second = (
+            stack.enter_context(worker(servables, name, server.gate, *options, SALVER_WORKER_TOKEN=TOKEN))
+            for _ in range(2)
+        )
+        joined(first)
+        joined(second)
+        with calling(server, f"{name}/{method}", **inputs) as callers:
+            callers.more()
+            first.signal(signal.SIGTERM)
+            assert first.wait(30) == 0
+            callers.more()
+        assert [reply for reply in callers.replies if reply != answer] == []
