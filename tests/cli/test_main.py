@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from salver.cli.main import main, make_parser
-from salver.config.settings import SETTINGS
+from salver.config.settings import SETTINGS, WORKER_SETTINGS
 
 
 def test_every_setting_is_a_flag_of_serve_and_in_its_help(capsys: pytest.CaptureFixture[str]) -> None:
@@ -13,6 +13,13 @@ def test_every_setting_is_a_flag_of_serve_and_in_its_help(capsys: pytest.Capture
         make_parser().parse_args(["serve", "--help"])
     shown = capsys.readouterr().out
     assert all(setting.flag in shown and setting.variable in shown for setting in SETTINGS)
+
+
+def test_every_setting_is_a_flag_of_worker_and_in_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        make_parser().parse_args(["worker", "--help"])
+    shown = capsys.readouterr().out
+    assert all(setting.flag in shown and setting.variable in shown for setting in WORKER_SETTINGS)
 
 
 def test_listen_may_be_repeated() -> None:
@@ -29,6 +36,10 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
     ("arguments", "told"),
     [
         (["serve", "gone"], "there is no such folder"),
+        (["serve"], "only with --accept-workers none is needed"),
+        (["serve", "--accept-workers", "0.0.0.0:0"], "write --accept-workers mtls:0.0.0.0:0"),
+        (["worker", "gone", "add"], "give the address that the server accepts workers at"),
+        (["worker", "gone", "add", "--join", "127.0.0.1:1"], "there is no such folder"),
         (["serve", "gone", "--max-calls", "few"], "a whole number from 1"),
         (["serve", "gone", "--listen", "tls:localhost:0"], "give both --tls-certificate and --tls-key"),
         (["check", "gone"], "there is no such folder"),

@@ -2,8 +2,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from cluster.servables import write_all
 from support.paths import ROOT
+
+from cluster.servables import write_all
 
 
 @pytest.fixture(scope="session")

@@ -92,7 +92,7 @@ class Member:
             link = os.dup(wire.fileno())
             wire.lent()
             stages = {stage: Double() for stage in lane.stages}
-            self._lanes.append(threading.Thread(target=lambda *own: _lane(*own), args=(stages, link)))
+            self._lanes.append(threading.Thread(target=_lane, args=(stages, link)))
             self._lanes[-1].start()
 
     def ended(self) -> str:

@@ -17,8 +17,8 @@ class Salver(Script):
     """A `salver` command, on this host or in a network namespace."""
 
     def __init__(self, *arguments: str, host: str = "", **variables: str) -> None:
-        script = [_ON_HOST, host] if host else [Path("-m"), "salver"]
-        super().__init__(Path(script[0]), str(script[1]), *arguments, folder=Path.cwd(), **variables)
+        script, first = (_ON_HOST, host) if host else (Path("-m"), "salver")
+        super().__init__(script, first, *arguments, folder=Path.cwd(), **variables)
 
     def say(self, text: str, times: int = 1) -> None:
         """Wait until it has printed this so often."""

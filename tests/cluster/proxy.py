@@ -26,7 +26,7 @@ class Proxy:
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
-        self.address = "127.0.0.1:{}".format(self._server.sockets[0].getsockname()[1])
+        self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     def cut(self) -> None:
         """End all connections; there may be new ones."""
@@ -48,7 +48,8 @@ class Proxy:
     def tell(self, do: Callable[[], None]) -> None:
         """Have the loop do this, and wait for it."""
         done = threading.Event()
-        self._loop.call_soon_threadsafe(lambda: (do(), done.set()))
+        self._loop.call_soon_threadsafe(do)
+        self._loop.call_soon_threadsafe(done.set)
         assert done.wait(10)
 
     def run(self) -> None:

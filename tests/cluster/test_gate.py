@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from cluster.gates import MANIFEST, Opened, hello, member, opened
 from support.waiting import until
 from workers.programs import servable
 
+from cluster.gates import MANIFEST, Opened, hello, member, opened
 from salver.authoring.manifest import Lane, Manifest
 from salver.authoring.spec import Policy
 from salver.cluster.greeting import Purpose, Refused
@@ -123,9 +123,9 @@ def test_a_proof_is_good_for_one_connection_only() -> None:
 
 @pytest.mark.parametrize(("server", "worker"), [(TOKEN, b""), (b"", TOKEN), (TOKEN, TOKEN + b"!")])
 def test_who_knows_another_token_is_refused(server: bytes, worker: bytes) -> None:
-    with opened(Keys(server)) as gate, pytest.raises(NotJoined, match="its token is another one, or missing"):
-        with member(gate.way(Keys(worker))):
-            pass
+    told = "its token is another one, or missing"
+    with opened(Keys(server)) as gate, pytest.raises(NotJoined, match=told), member(gate.way(Keys(worker))):
+        pass
 
 
 def test_who_speaks_another_version_is_told_so() -> None:
@@ -162,6 +162,8 @@ def another(change: Callable[[Manifest], Manifest]) -> Hello:
         (another(lambda own: replace(own, run_timeout_s=0)), "does not hold together"),
         (another(lambda own: replace(own, lanes=(Lane((0,)),) * 2000)), "does not hold together"),
         (another(lambda own: replace(own, servable=replace(own.servable, name=""))), "does not hold together"),
+        (another(lambda own: replace(own, servable=replace(own.servable, name="a\nb"))), "does not hold together"),
+        (another(lambda own: replace(own, servable=replace(own.servable, version=0))), "does not hold together"),
         (another(lambda own: replace(own, servable=servable("own"))), "the server itself serves version 1 of 'own'"),
         (
             another(with_policy(7)),
@@ -192,8 +194,9 @@ def test_a_hello_that_no_release_says_is_refused(fields: dict[str, Any]) -> None
         hello_from(fields)
 
 
-def test_a_hello_is_read_as_it_was_said() -> None:
+def test_a_hello_is_read_as_it_was_said_but_for_what_cannot_be_printed() -> None:
     assert hello_from(hello().fields()) == hello()
+    assert hello_from(hello().fields() | {"label": "a\nb"}).label == "a?b"
 
 
 def test_another_servable_may_take_the_place_of_one_whose_workers_are_gone() -> None:
@@ -206,10 +209,9 @@ def test_another_servable_may_take_the_place_of_one_whose_workers_are_gone() -> 
 
 
 def test_a_worker_that_comes_back_before_its_loss_was_noticed_takes_its_own_place() -> None:
-    with opened(beat=Beat(every_s=0.05, gone_s=60)) as gate, member(gate.way()) as first:
-        with member(gate.way()):
-            assert first.ended()
-            assert gate.board.caller("predict", ROW) == DOUBLED
+    with opened(beat=Beat(every_s=0.05, gone_s=60)) as gate, member(gate.way()) as first, member(gate.way()):
+        assert first.ended()
+        assert gate.board.caller("predict", ROW) == DOUBLED
 
 
 async def _half_joined(port: int) -> None:

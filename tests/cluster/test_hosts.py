@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cluster.processes import Salver, joined, running
-from cluster.test_security import of_server, of_worker
 from support.waiting import until
 
+from cluster.processes import Salver, joined, running
+from cluster.test_security import of_server, of_worker
 from salver.client.api import Client
 from salver.client.errors import Unavailable
 
@@ -102,7 +102,7 @@ def test_a_worker_of_another_host_serves_and_is_missed_when_its_cable_is_pulled(
 
     def doubled() -> bool:
         try:
-            return client.infer("calc", {"x": np.array([4])}, method="double")["output"].tolist() == [8]
+            return bool(client.infer("calc", {"x": np.array([4])}, method="double")["output"] == [8])
         except Unavailable:
             return False
 

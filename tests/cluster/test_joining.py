@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster.processes import Salver, joined, master, worker
 from mindspore_server.scripts import free_port
 from support.servables import write_servable
 from support.waiting import until
+
+from cluster.processes import Salver, joined, master, worker
 
 NOT_READY = "UNAVAILABLE"
 
@@ -31,7 +32,8 @@ class Held:
 
     def runs(self, times: int = 1) -> list[int]:
         """The processes that have begun it, once there are so many."""
-        return until(lambda: len(found := _numbers(self.begun)) >= times and found)
+        until(lambda: len(_numbers(self.begun)) >= times)
+        return _numbers(self.begun)
 
     def let_go(self) -> None:
         self.begun.with_suffix(".go").touch()
@@ -78,12 +80,15 @@ def test_a_worker_that_is_first_joins_when_its_server_is_there(servables: Path) 
 
 
 def test_whatever_a_servable_is_made_of_the_worker_runs_all_of_it(servables: Path) -> None:
-    with master() as server:
-        with worker(servables, "chain", server.gate) as chain, worker(servables, "scaled", server.gate) as scaled:
-            joined(chain)
-            joined(scaled)
-            assert server.call("chain/classify", text="1 2") == {"output": "[3.0, 6.0]"}
-            assert server.call("scaled/predict", x=[1, 2]) == {"y": [2.0, 4.0]}
+    with (
+        master() as server,
+        worker(servables, "chain", server.gate) as chain,
+        worker(servables, "scaled", server.gate) as scaled,
+    ):
+        joined(chain)
+        joined(scaled)
+        assert server.call("chain/classify", text="1 2") == {"output": "[3.0, 6.0]"}
+        assert server.call("scaled/predict", x=[1, 2]) == {"y": [2.0, 4.0]}
 
 
 def test_nobody_knows_a_servable_that_no_worker_has_brought_and_one_that_is_gone_is_not_ready(servables: Path) -> None:
@@ -96,6 +101,12 @@ def test_nobody_knows_a_servable_that_no_worker_has_brought_and_one_that_is_gone
         with worker(servables, "calc", server.gate) as another:
             joined(another)
             assert server.call("calc/double", x=1) == {"output": 2}
+
+
+def test_a_server_with_an_empty_folder_waits_for_workers_too(servables: Path, tmp_path: Path) -> None:
+    with master(str(tmp_path)) as server, worker(servables, "calc", server.gate) as only:
+        joined(only)
+        assert server.call("calc/double", x=1) == {"output": 2}
 
 
 def test_workers_of_one_servable_share_its_calls(servables: Path, tmp_path: Path) -> None:

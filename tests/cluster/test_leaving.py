@@ -1,16 +1,17 @@
-"""Workers that are told to stop while calls come without end: nobody's call fails, as long as another worker is there."""
+"""Workers that are told to stop while calls come without end: none fails as long as another worker is there."""
 
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.waiting import until
+
 from cluster.processes import Salver, joined, master, worker
 from cluster.test_security import TOKEN, of_server, of_worker
-from support.waiting import until
 
 CALLERS = 6
 
@@ -56,25 +57,33 @@ def server(request: pytest.FixtureRequest, certificates: Path) -> Iterator[Salve
         yield made
 
 
+@pytest.fixture
+def joining(servables: Path, certificates: Path, server: Salver) -> Callable[[str], AbstractContextManager[Salver]]:
+    """Makes a worker of a servable, which has joined."""
+    options = of_worker(certificates) if "mtls" in server.gate else ()
+
+    @contextmanager
+    def make(name: str) -> Iterator[Salver]:
+        with worker(servables, name, server.gate, *options, SALVER_WORKER_TOKEN=TOKEN) as made:
+            joined(made)
+            yield made
+
+    return make
+
+
 @pytest.mark.parametrize(
-    ("name", "method", "inputs", "answer"),
+    ("method", "inputs", "answer"),
     [
-        ("calc", "double", {"x": 21}, {"output": 42}),
-        ("scaled", "predict", {"x": [1, 2]}, {"y": [2.0, 4.0]}),
+        ("calc/double", {"x": 21}, {"output": 42}),
+        ("scaled/predict", {"x": [1, 2]}, {"y": [2.0, 4.0]}),
     ],
 )
 def test_no_call_fails_when_a_worker_leaves(
-    servables: Path, certificates: Path, server: Salver, name: str, method: str, inputs: Any, answer: Any
+    joining: Callable[[str], AbstractContextManager[Salver]], server: Salver, method: str, inputs: Any, answer: Any
 ) -> None:
-    options = of_worker(certificates) if "mtls" in server.gate else ()
-    with ExitStack() as stack:
-        first, second = (
-            stack.enter_context(worker(servables, name, server.gate, *options, SALVER_WORKER_TOKEN=TOKEN))
-            for _ in range(2)
-        )
-        joined(first)
-        joined(second)
-        with calling(server, f"{name}/{method}", **inputs) as callers:
+    name = method.partition("/")[0]
+    with joining(name) as first, joining(name):
+        with calling(server, method, **inputs) as callers:
             callers.more()
             first.signal(signal.SIGTERM)
             assert first.wait(30) == 0

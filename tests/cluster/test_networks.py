@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from cluster.processes import Salver, joined, master, worker
 from cluster.proxy import Proxy, proxy
 from cluster.test_joining import held
@@ -52,7 +53,7 @@ def test_a_host_that_vanishes_is_noticed_by_its_silence(
             way.tell(way.silence)
             assert call.end()["code"] == "UNAVAILABLE"
             server.say("is gone: it was silent for 1 s, 0 now")
-            only.say("has lost the server at {}: it was silent for 1 s".format(way.address))
+            only.say(f"has lost the server at {way.address}: it was silent for 1 s")
         way.tell(way.flow)
         joined(only, 2)
         assert server.call("calc/double", x=1) == {"output": 2}

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from cluster.processes import Salver, joined, master, worker
 
 TOKEN = "a token that nobody guesses"

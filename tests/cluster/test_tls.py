@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cluster.gates import Opened, member, opened
 
+from cluster.gates import Opened, member, opened
 from salver.cluster.keys import Keys, server_keys, worker_keys
 from salver.cluster.session import NotJoined
 from salver.config.addresses import Address, Security

@@ -14,7 +14,7 @@ from support.waiting import until
 from mindspore_serving import master, worker
 from mindspore_serving.client import Client
 
-HERE = Path(__file__).parent / "tutorial"
+HERE = Path(__file__).parent / "tutorials"
 MASTER = "Serving master start success, listening on "
 WORKER = "Serving worker start success, servable add, version 1, master "
 NOT_AVAILABLE = {"error": "Request servable(add) method(add_common) , servable is not available"}

@@ -35,6 +35,23 @@ class Total(nn.Cell):
         return ops.reduce_sum(x)
 
 
+class AllRows(nn.Cell):
+    """Every row is the sum of all of them."""
+
+    def construct(self, x):
+        return ops.reduce_sum(x, 0).expand_dims(0).tile((4, 1))
+
+
+class Thrice(nn.Cell):
+    def construct(self, x):
+        return x * 3
+
+
+class Scale(nn.Cell):
+    def construct(self, x, factor):
+        return x * factor
+
+
 def free(*dims, dtype=ms.float32):
     """An input whose dims that are None may have any length."""
     return Tensor(shape=list(dims), dtype=dtype)
@@ -49,6 +66,9 @@ NETS = {
     "table": (Table(), free(None, dtype=ms.int32)),
     "several": (Several(), free(None, 2)),
     "total": (Total(), free(2, 2)),
+    "all_rows": (AllRows(), free(4, 2)),
+    "thrice": (Thrice(), free(None, 2)),
+    "scale": (Scale(), free(None, 2), free(1)),
 }
 
 

@@ -87,3 +87,15 @@ def test_one_model_of_two_files(tmp_path: Path) -> None:
     assert example.run("export_model/matmul_onnx.py") == wrote
     with example.serving():
         assert example.run("serving_client.py") == ["(16,) True"] * 3
+
+
+def test_every_way_to_classify_images(images: Path, tmp_path: Path) -> None:
+    here = {"/tmp/serving_resnet50_test_temp_file": str(tmp_path / "socket")}
+    scripts = [put(EXAMPLES / "resnet50" / name, images, here) for name in ("serving_server.py", "every_method.py")]
+    labels = "flower flower temple temple"
+    methods = ("classify_top1", "classify_top1_batch", "classify_top1_call", "classify_top1_call_batch")
+    with started(scripts[0]):
+        *top1, first, second, third, fourth = run(scripts[1]).splitlines()
+        assert top1 == [f"{method} {labels}" for method in methods]
+        assert {first, second} == {"classify_top5 flower;temple (2,) float32"}
+        assert {third, fourth} == {"classify_top5 temple;flower (2,) float32"}

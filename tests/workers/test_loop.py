@@ -99,6 +99,10 @@ def test_arrays_that_are_kept_stay_as_they_were() -> None:
         (ValueError("defect"), "ValueError: defect"),
         (SystemExit(4), "SystemExit: 4"),
         (StopIteration("x"), "StopIteration: x"),
+        (KeyboardInterrupt(), "KeyboardInterrupt: "),
+        (asyncio.CancelledError("x"), "CancelledError: x"),
+        (OSError("half \udc80"), "OSError: half \\udc80"),
+        (ValueError("x" * 8200), f"ValueError: {'x' * 8180} ... (20 characters more)"),
     ],
 )
 def test_a_batch_fails_with_what_its_stage_raises_and_the_lane_goes_on(raised: BaseException, told: str) -> None:
@@ -212,14 +216,15 @@ def test_batches_of_an_asynchronous_stage_run_at_once() -> None:
         assert call("run", rows) == [{"y": number} for number in range(5)]
 
 
-def test_an_asynchronous_stage_that_raises_fails_its_batch_alone() -> None:
+@pytest.mark.parametrize("raised", [ValueError, SystemExit, KeyboardInterrupt, asyncio.CancelledError])
+def test_an_asynchronous_stage_that_raises_fails_its_batch_alone(raised: type[BaseException]) -> None:
     class Picky(AsyncStage):
         async def run(self, batch: Batch) -> list[Column] | list[Piece]:
             await asyncio.sleep(0)
             if np.asarray(batch.columns[0]).max() > 1:
-                raise ValueError("too much")
+                raise raised("too much")
             return batch.columns
 
     with served(servable(), {0: Picky()}, concurrent=True) as call:
-        assert call("run", {"x": 2})["error"]["message"] == "ValueError: too much"
+        assert call("run", {"x": 2})["error"]["message"] == f"{raised.__name__}: too much"
         assert call("run", {"x": 1}) == {"y": 1}

@@ -278,7 +278,7 @@ impl World {
             self.engine.finish(self.now, batch.id, BatchOutcome::Whole(Err(Error::Cancelled)), &mut out);
         }
         assert!(matches!(self.engine.take(self.now, lost.lane, &mut out), Taken::Gone));
-        if self.now.is_multiple_of(2) {
+        if self.now % 2 == 0 {
             self.engine.abandon_unserved(self.now, &mut out);
         }
         self.carry_out(out);

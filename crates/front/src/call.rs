@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use salver_core::{Answer, Code, Error, Method, Part, Servable};
 use salver_engine::{clock, Permit, Version};
-use salver_wire::{details, Body, Exchange, GrpcReply, HttpReply};
+use salver_wire::{details, Body, Exchange, GrpcReply, HttpReply, Target};
 use tokio::time::timeout_at;
 
 use crate::metrics::Protocol;
@@ -89,8 +89,18 @@ where
 
 /// Whom an exchange is for: a version, and the index of its method.
 pub fn find<E: Exchange>(shared: &Shared, exchange: &E) -> Result<(Arc<Version>, usize), Error> {
-    let target = exchange.target()?;
-    shared.router.load().resolve(target.servable, target.version, target.method, target.dotted)
+    find_target(shared, &exchange.target()?)
+}
+
+/// The same for a target by itself. A label that no version has may be a version's number.
+pub fn find_target(shared: &Shared, target: &Target<'_>) -> Result<(Arc<Version>, usize), Error> {
+    let routes = shared.router.load();
+    let labelled = target.label.map(|label| {
+        let number = routes.resolve_label(target.servable, label);
+        number.or_else(|error| target.labelled_number().ok_or(error))
+    });
+    let version = labelled.transpose()?.or(target.version);
+    routes.resolve(target.servable, version, target.method, target.dotted)
 }
 
 /// What an exchange asks of a method.

@@ -2,11 +2,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use salver_core::Error;
+use salver_core::{Code, Error};
 use salver_engine::{Admission, Router, Routes, Version};
 use salver_wire::json::Version as Listed;
 use salver_wire::kserve::messages::ModelMetadataResponse;
 use salver_wire::kserve::metadata;
+use salver_wire::tensorflow::{State, VersionStatus};
 use salver_wire::Target;
 use tokio::sync::watch;
 
@@ -20,6 +21,9 @@ pub struct Unavailable {
     pub version: u64,
     pub reason: String,
 }
+
+/// The reason of what is not served yet.
+const LOADING: &str = "it is being loaded";
 
 const ASIDE_CALLS: u64 = 1000;
 const ASIDE_BYTES: u64 = 1 << 20;
@@ -113,6 +117,11 @@ impl Shared {
         Ok(metadata::model(name, &versions, servable, method))
     }
 
+    /// The same in the words of TensorFlow Serving.
+    pub fn with_statuses<T>(&self, show: impl FnOnce(&[VersionStatus<'_>]) -> T) -> T {
+        self.with_listing(|listed| show(&listed.iter().map(status).collect::<Vec<_>>()))
+    }
+
     /// Gives everything that is or should be served to `show`.
     pub fn with_listing<T>(&self, show: impl FnOnce(&[Listed<'_>]) -> T) -> T {
         let (routes, unavailable) = (self.router.load(), self.unavailable.load());
@@ -126,5 +135,14 @@ impl Shared {
             Listed { name: servable, version: *version, state: "unavailable", reason: Some(reason), servable: None }
         });
         show(&ready.chain(missing).collect::<Vec<_>>())
+    }
+}
+
+fn status<'a>(listed: &Listed<'a>) -> VersionStatus<'a> {
+    let Listed { name: model, version, reason, .. } = *listed;
+    match reason {
+        None => VersionStatus { model, version, state: State::Available, code: Code::Ok, message: "" },
+        Some(LOADING) => VersionStatus { model, version, state: State::Loading, code: Code::Ok, message: "" },
+        Some(message) => VersionStatus { model, version, state: State::End, code: Code::Internal, message },
     }
 }

@@ -66,8 +66,9 @@ class Gate:
         return bound
 
     def shut(self) -> None:
-        """Let nobody join any more, and accept no more calls for those who have."""
-        self._run(self._shut())
+        """Let nobody join any more, and accept no more calls for those who have. Idempotent."""
+        if self._thread.is_alive():
+            self._run(self._shut())
 
     def close(self) -> None:
         """End what workers have brought, and their connections. Idempotent."""

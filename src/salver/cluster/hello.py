@@ -41,9 +41,7 @@ class Hello:
 def hello_from(fields: dict[str, Any]) -> Hello:
     """The inverse of `Hello.fields`. Raises Refused for what no worker of this release would say."""
     try:
-        hello = Hello(
-            manifest_from_json(fields["manifest"]), str(fields["worker"]), str(fields["label"])[:_LONGEST_NAME]
-        )
+        hello = Hello(manifest_from_json(fields["manifest"]), str(fields["worker"]), _shown(str(fields["label"])))
         usable = _is_usable(hello.manifest)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Refused("what it says of its servable cannot be read", _RELEASE) from None
@@ -58,13 +56,23 @@ def without_reasons(servable: Servable) -> Servable:
     return replace(servable, stages=stages)
 
 
+def _shown(label: str) -> str:
+    """As it may be printed."""
+    return "".join(each if each.isprintable() else "?" for each in label[:_LONGEST_NAME])
+
+
 def _is_usable(manifest: Manifest) -> bool:
     servable = manifest.servable
     stages = set(range(len(servable.stages)))
-    named = 0 < len(servable.name) <= _LONGEST_NAME and 0 < servable.version <= _HIGHEST_VERSION
+    named = _is_name(servable.name) and 0 < servable.version <= _HIGHEST_VERSION
     lanes = len(manifest.lanes) <= _MOST_LANES and all(_is_lane(lane, stages) for lane in manifest.lanes)
     covered = stages == {stage for lane in manifest.lanes for stage in lane.stages}
     return named and lanes and covered and not manifest.onnx and 0 < manifest.run_timeout_s < float("inf")
+
+
+def _is_name(name: str) -> bool:
+    """Whether it could be that of a folder."""
+    return 0 < len(name) <= _LONGEST_NAME and name.isprintable() and "/" not in name
 
 
 def _is_lane(lane: Lane, stages: set[int]) -> bool:

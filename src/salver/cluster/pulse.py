@@ -1,6 +1,7 @@
 """Signs of life: both sides say that they are there, and notice when the other one falls silent."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -8,35 +9,33 @@ from typing import Any
 from salver.cluster.line import LONG, Line, LineClosed
 from salver.workers.control import BrokenControl, Message
 
-Clock = Callable[[], float]
-
 
 @dataclass(frozen=True)
 class Beat:
-    """How often one says that one is there, and after what silence the other side is taken for gone."""
+    """How often one says that one is there, after what silence the other side is taken for gone, and by which clock."""
 
     every_s: float = 0.25
     gone_s: float = 1.0
+    clock: Callable[[], float] = time.monotonic
 
 
 class Pulse:
     """When the other side was last heard."""
 
-    def __init__(self, beat: Beat, clock: Clock) -> None:
+    def __init__(self, beat: Beat) -> None:
         self._beat = beat
-        self._clock = clock
-        self._heard = clock()
+        self._heard = beat.clock()
         self._due = self._heard + beat.gone_s
 
     def heard(self) -> None:
-        self._heard = self._clock()
+        self._heard = self._beat.clock()
 
     def left_s(self) -> float:
         """For how long it may yet be silent; none is left once it is gone. To be asked when that time is up.
 
         Who asks late was not running, as a computer that sleeps: what was not heard meanwhile proves nothing.
         """
-        now = self._clock()
+        now = self._beat.clock()
         if now > self._due + self._beat.every_s:
             self._heard = now
         left = max(0.0, self._heard + self._beat.gone_s - now)
@@ -44,15 +43,13 @@ class Pulse:
         return left
 
 
-async def keep_up(
-    line: Line, beat: Beat, clock: Clock, hear: Callable[[Message], str | None], look: Callable[[], str | None]
-) -> str:
+async def keep_up(line: Line, beat: Beat, hear: Callable[[Message], str | None], look: Callable[[], str | None]) -> str:
     """Exchange signs of life until the connection is of no use any more; why.
 
     `hear` is given everything else that is said, and `look` is asked with every sign of life; each may give a reason
     to end.
     """
-    pulse = Pulse(beat, clock)
+    pulse = Pulse(beat)
     parts = (_live(line, beat, look), _watch(pulse, beat), _listen(line, pulse, hear))
     return await _first(*parts)
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from salver.cluster.greeting import Purpose, Refused, answer, heard
 from salver.cluster.hello import Hello, hello_from
 from salver.cluster.line import LONG, Line, LineClosed
-from salver.cluster.pulse import Beat, Clock, keep_up
+from salver.cluster.pulse import Beat, keep_up
 from salver.cluster.roster import Member, Roster
 from salver.cluster.wires import Wire, wire
 from salver.workers.control import Message
@@ -76,7 +75,6 @@ class Reception:
         self._tell = tell
         self._limits = limits
         self._beat = beat
-        self._clock: Clock = time.monotonic
         self._joining: dict[str, _Joining] = {}
         self.is_closed = False
         """Whether nobody may join any more."""
@@ -125,7 +123,7 @@ class Reception:
         """How it goes."""
         try:
             await line.say("joined")
-            how = await keep_up(line, self._beat, self._clock, _goes, member.trouble)
+            how = await keep_up(line, self._beat, _goes, member.trouble)
             if (news := member.news()) is not None:
                 await line.say("dropped", what=news)
         except LineClosed as error:

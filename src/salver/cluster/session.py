@@ -3,7 +3,6 @@
 import asyncio
 import os
 import ssl
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ from salver.cluster.greeting import Purpose, Refused, heard, knock
 from salver.cluster.hello import Hello
 from salver.cluster.keys import Keys
 from salver.cluster.line import BUFFER, Line, LineClosed
-from salver.cluster.pulse import Beat, Clock, keep_up
+from salver.cluster.pulse import Beat, keep_up
 from salver.cluster.wires import Wire, wire
 from salver.config.addresses import Address
 from salver.workers.control import BrokenControl, Message
@@ -35,7 +34,6 @@ class Way:
     keys: Keys
     step_s: float = 5.0
     beat: Beat = Beat()
-    clock: Clock = time.monotonic
 
     @property
     def host(self) -> str:
@@ -53,8 +51,7 @@ class Session:
 
     async def keep(self) -> str:
         """Be there, until the server is not there any more; why. Raises Dropped."""
-        way = self._way
-        return await keep_up(self._line, way.beat, way.clock, _asked_for, lambda: None)
+        return await keep_up(self._line, self._way.beat, _asked_for, lambda: None)
 
     async def finish(self) -> None:
         """The links have ended, as nothing was left to do: have what they said arrive, and say bye."""

@@ -117,7 +117,7 @@ class WorkerConfig:
     """What a worker that joins a server elsewhere is told when it is started."""
 
     join: Address | None = _setting(
-        "", workers_address, "ADDR", "what the server says to --accept-workers: host:port, or mtls:host:port"
+        "", workers_address, "ADDR", "where the server accepts workers: host:port, or mtls:host:port"
     )
     servable_version: int | None = _setting(
         "", optional_number(1, 2**63 - 1), "N", "the version, if not what salver.toml says"

@@ -33,11 +33,12 @@ class Joined:
         return _holds((*self.served, *self.left), servable, version)
 
     def beside(self, own: Routes) -> Routes:
-        """The server's own routes and these.
+        """The server's own routes and these. What the server has come to serve itself, it does.
 
         A version without workers gives way to others of its servable, which callers then get who name no version.
         """
-        versions = [*own.versions, *self.served]
+        served = [each for each in self.served if not _holds(own.versions, each.name, each.version)]
+        versions = [*own.versions, *served]
         names = {each.name for each in versions}
         return replace(own, versions=[*versions, *(each for each in self.left if each.name not in names)])
 

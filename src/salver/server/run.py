@@ -56,8 +56,8 @@ def serve(config: Config, sources: Sources, listing: Listing = Listing()) -> int
     the models are loaded, calls get UNAVAILABLE and health says NOT_SERVING.
     """
     began = time.perf_counter()
-    stop, report = StopSignal(), Report(config.log_level)
     desire = Desire(sources, table.suffixes())
+    stop, report = StopSignal(), Report(config.log_level)
     server = LiveServer(config)
     manager = Manager(server, desire, Retries(config.load_retries, config.load_retry_s), report)
     followers: list[Follower] = [manager]

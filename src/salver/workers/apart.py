@@ -45,7 +45,6 @@ class ApartWorker(Worker):
             ends = self._given_lanes()
             self._own[:] = [end.socket for end in ends]
             self._run_lanes(program, list(enumerate(ends)))
-            self._own.clear()
             try:
                 self._models.open()
             except Unusable as error:
@@ -60,10 +59,14 @@ class ApartWorker(Worker):
         return ends
 
     def _run_link(self, program: Program, index: int, end: LaneEnds) -> None:
-        if index in self._models:
-            self._models.run(index, end.socket, program)
-        else:
-            super()._run_link(program, index, end)
+        try:
+            if index in self._models:
+                self._models.run(index, end.socket, program)
+            else:
+                super()._run_link(program, index, end)
+        finally:
+            # It is closed, and its number soon another's.
+            self._own.remove(end.socket)
 
     def _leave(self, leaving: Leaving) -> None:
         leaving.set()

@@ -228,7 +228,7 @@ class Post:
         return f"{how}: {news}" if news else how
 
     async def _parting(self, handle: WorkerHandle) -> Message | None:
-        """What it says at its end; None if it lost a link and says nothing, for its code may do something else for ever.
+        """What it says at its end; None if it lost a link and says nothing, as its code may be busy for ever.
 
         Raises WorkerEnded.
         """
@@ -236,11 +236,13 @@ class Post:
         try:
             while True:
                 astray = any(link.ended for link in self._links)
-                done, _ = await asyncio.wait([told], timeout=_PARTING_S)
-                if done or astray:
-                    return told.result() if done else None
+                await asyncio.wait([told], timeout=_PARTING_S)
+                if told.done() or astray:
+                    return told.result() if told.done() else None
         finally:
             told.cancel()
+            # An error would keep it, and so itself, and with it whatever its callers hold.
+            del told
 
     async def _left(self, handle: WorkerHandle, message: Message) -> str:
         """What one means that says it has ended a lane; the process may be about to end for the same reason."""

@@ -6,6 +6,7 @@ pub mod message;
 pub mod service;
 mod status;
 mod stream;
+mod tensorflow;
 mod timeout;
 
 pub use status::write_status;

@@ -10,7 +10,7 @@ use salver_wire::{mindspore, Body, GrpcReply};
 use tokio::time::timeout_at;
 
 use super::message::{frame_compressed, frame_message, read_message, request_encoding};
-use super::{health, kserve, parse_timeout, write_status};
+use super::{health, kserve, parse_timeout, tensorflow, write_status};
 use crate::call::{call, Facts};
 use crate::http::body::{ReplyBody, Source};
 use crate::http::compression::Encoding;
@@ -41,6 +41,12 @@ pub async fn serve(shared: Arc<Shared>, request: Request<Incoming>, began: Insta
             kserve::serve(&shared, method, &parts.headers, body, began).await
         }
         Some(("mindspore.serving.proto.MSService", "Predict")) => predict(&shared, &parts.headers, body, began).await,
+        Some(("tensorflow.serving.PredictionService", method)) => {
+            tensorflow::predictions(&shared, method, &parts.headers, body, began).await
+        }
+        Some(("tensorflow.serving.ModelService", method)) => {
+            tensorflow::models(&shared, method, &parts.headers, body, began).await
+        }
         Some(("grpc.health.v1.Health", method)) => check_health(shared, method, body).await,
         _ => unimplemented(path),
     }
@@ -136,7 +142,8 @@ fn watch_response(statuses: impl Source + 'static) -> Response<ReplyBody> {
 }
 
 pub(super) fn unimplemented(path: &str) -> Response<ReplyBody> {
-    let known = "inference.GRPCInferenceService, mindspore.serving.proto.MSService and grpc.health.v1.Health";
+    let known = "inference.GRPCInferenceService, mindspore.serving.proto.MSService, \
+                 tensorflow.serving.PredictionService, tensorflow.serving.ModelService and grpc.health.v1.Health";
     let text = format!("unknown method {path}; this server has the services {known}");
     status_only(12, &text)
 }

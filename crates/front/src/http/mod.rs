@@ -7,3 +7,4 @@ mod kserve;
 pub mod mindspore;
 pub mod receive;
 pub mod routes;
+mod tensorflow;

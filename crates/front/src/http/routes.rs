@@ -62,6 +62,7 @@ async fn answer(shared: &Shared, path: &str, head: &Parts, body: Incoming, began
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     match segments.as_slice() {
         ["v2", rest @ ..] => super::kserve::answer(shared, rest, head, body, began).await,
+        [v1, ..] if v1.eq_ignore_ascii_case("v1") => super::tensorflow::answer(shared, head, body, began).await.into(),
         ["model", ..] => Reply::Stream(super::mindspore::serve(shared, head, body, began).await),
         _ => not_found().into(),
     }

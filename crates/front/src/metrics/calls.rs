@@ -18,6 +18,8 @@ pub enum Protocol {
     KserveHttp,
     MindsporeGrpc,
     MindsporeHttp,
+    TensorflowGrpc,
+    TensorflowHttp,
     Json,
 }
 
@@ -28,6 +30,8 @@ impl Protocol {
             Protocol::KserveHttp => "kserve-http",
             Protocol::MindsporeGrpc => "mindspore-grpc",
             Protocol::MindsporeHttp => "mindspore-http",
+            Protocol::TensorflowGrpc => "tensorflow-grpc",
+            Protocol::TensorflowHttp => "tensorflow-http",
             Protocol::Json => "json",
         }
     }

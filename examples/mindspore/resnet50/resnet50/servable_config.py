@@ -38,3 +38,53 @@ def classify_top1(image):
     image = register.add_stage(preprocess, image, outputs_count=1)
     score = register.add_stage(resnet_model, image, outputs_count=1)
     return register.add_stage(postprocess_top1, score, outputs_count=1)
+
+
+def preprocess_batch(instances):
+    """The same for many images, each the tuple of the inputs of one instance, which are answered one by one."""
+    for (image,) in instances:
+        yield preprocess(image)
+
+
+@register.register_method(output_names=["label"])
+def classify_top1_batch(image):
+    """The first function is called once for all images that wait."""
+    image = register.add_stage(preprocess_batch, image, outputs_count=1, batch_size=1024)
+    score = register.add_stage(resnet_model, image, outputs_count=1)
+    return register.add_stage(postprocess_top1, score, outputs_count=1)
+
+
+def look(image):
+    """One function for everything, which calls the model for one image."""
+    return postprocess_top1(resnet_model.call(preprocess(image)))
+
+
+@register.register_method(output_names=["label"])
+def classify_top1_call(image):
+    return register.add_stage(look, image, outputs_count=1)
+
+
+def look_batch(instances):
+    """The same for many images, with one call of the model."""
+    scores = resnet_model.call([[preprocess(image)] for (image,) in instances])
+    return [postprocess_top1(score) for (score,) in scores]
+
+
+@register.register_method(output_names=["label"])
+def classify_top1_call_batch(image):
+    return register.add_stage(look_batch, image, outputs_count=1, batch_size=32)
+
+
+def postprocess_top5(score):
+    """Up to five labels as one text, the most likely first, and their scores."""
+    best = np.argsort(score)[::-1][:5]
+    return ";".join(LABELS[index] for index in best), score[best]
+
+
+@register.register_method(output_names=["label", "score"])
+def classify_top5(image):
+    """Two outputs, of different kinds."""
+    image = register.add_stage(preprocess, image, outputs_count=1)
+    score = register.add_stage(resnet_model, image, outputs_count=1)
+    label, score = register.add_stage(postprocess_top5, score, outputs_count=2)
+    return label, score
