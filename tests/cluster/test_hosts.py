@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 from support.waiting import until
 
+from cluster.credentials import TOKEN, of_server, of_worker
 from cluster.processes import Salver, joined, running
-from cluster.test_security import of_server, of_worker
 from salver.client.api import Client
 from salver.client.errors import Unavailable
 
-TOKEN = "a token that nobody guesses"
 MASTER, WORKER = "10.123.45.1", "10.123.45.2"
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from support.waiting import until
 
+from cluster.credentials import TOKEN, of_server, of_worker
 from cluster.processes import Salver, joined, master, worker
-from cluster.test_security import TOKEN, of_server, of_worker
 
 CALLERS = 6
 

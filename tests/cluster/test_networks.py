@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from cluster.held import held
 from cluster.processes import Salver, joined, master, worker
 from cluster.proxy import Proxy, proxy
-from cluster.test_joining import held
 
 
 @pytest.fixture

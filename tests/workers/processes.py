@@ -22,5 +22,5 @@ def ended(process: int) -> bool:
     """Also when nobody has asked for its status yet."""
     try:
         return ") Z " in Path(f"/proc/{process}/stat").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return True

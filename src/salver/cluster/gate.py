@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 _BACKLOG = 128
 _PAUSE_S = 0.1
+_PARTING_S = 1.0
 _FLUSH_S = 1.0
 _USUAL, _STEADY = Limits(), Beat()
 
@@ -190,9 +191,10 @@ def open_gate(board: Board, config: Config) -> tuple[Gate, Address]:
 
 
 async def _tell_it(line: Line, refusal: Refused) -> None:
-    with suppress(LineClosed):
-        await refuse(line, refusal)
-        await line.close()
+    with suppress(LineClosed, TimeoutError):
+        async with asyncio.timeout(_PARTING_S):
+            await refuse(line, refusal)
+            await line.close()
 
 
 def _what(error: Exception) -> str:

@@ -21,8 +21,12 @@ def work(config: WorkerConfig, place: Path, name: str) -> int:
 
     Raises Unusable for what cannot be loaded. Whether a server is there makes no difference but to callers.
     """
-    stop, report = StopSignal(), Report()
-    folders = _versions(config, place, name)
+    with StopSignal() as stop:
+        return _work(config, place, name, stop)
+
+
+def _work(config: WorkerConfig, place: Path, name: str, stop: StopSignal) -> int:
+    report, folders = Report(), _versions(config, place, name)
     agent = agent_of(config)
     try:
         report.say(f"salver {_native.version()}, loading {counted(len(folders), 'version')} of {name}")
@@ -53,14 +57,14 @@ def _versions(config: WorkerConfig, place: Path, name: str) -> list[VersionFolde
 
 
 def _start(agent: Agent, folders: list[VersionFolder], config: WorkerConfig, stop: StopSignal) -> None:
-    """Load all of them, unless a signal comes first. Raises Unusable."""
-    failures: list[Unusable] = []
+    """Load all of them, unless a signal comes first. Raises Unusable, and whatever else loading raises."""
+    failures: list[Exception] = []
 
     def load() -> None:
         try:
             for folder in folders:
                 agent.start(folder, config.workers)
-        except Unusable as error:
+        except Exception as error:
             failures.append(error)
 
     loading = threading.Thread(target=load, name="loading", daemon=True)

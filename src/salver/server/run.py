@@ -55,9 +55,14 @@ def serve(config: Config, sources: Sources, listing: Listing = Listing()) -> int
     Raises Unusable before anything is served. Addresses are bound first, so that a wrong one is told at once; until
     the models are loaded, calls get UNAVAILABLE and health says NOT_SERVING.
     """
+    with StopSignal() as stop:
+        return _serve(config, sources, listing, stop)
+
+
+def _serve(config: Config, sources: Sources, listing: Listing, stop: StopSignal) -> int:
     began = time.perf_counter()
     desire = Desire(sources, table.suffixes())
-    stop, report = StopSignal(), Report(config.log_level)
+    report = Report(config.log_level)
     server = LiveServer(config)
     manager = Manager(server, desire, Retries(config.load_retries, config.load_retry_s), report)
     followers: list[Follower] = [manager]

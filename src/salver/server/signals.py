@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from typing import Self
 
 _NUMBERS = (signal.SIGINT, signal.SIGTERM)
 _GIVEN_BACK = 0
@@ -24,6 +25,12 @@ class StopSignal:
         self._before = {number: signal.signal(number, self._handle) for number in _NUMBERS}
         self._watcher = threading.Thread(target=self._watch, name="signals", daemon=True)
         self._watcher.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.give_back()
 
     @property
     def asked(self) -> bool:

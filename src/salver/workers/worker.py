@@ -58,6 +58,9 @@ class Inbox:
                     self.at_leave()
                 else:
                     self._said.put(message)
+        except OSError:
+            # The worker is through, and has closed its own end under this thread.
+            return
         finally:
             orphaned()
             self._said.put(None)
