@@ -14,9 +14,9 @@ from salver.authoring.manifest import Lane, Manifest
 from salver.cluster.gate import Gate
 from salver.cluster.hello import Hello
 from salver.cluster.keys import Keys
+from salver.cluster.membership import Membership, Way, join
 from salver.cluster.pulse import Beat
 from salver.cluster.reception import Limits
-from salver.cluster.session import Session, Way, join
 from salver.config.addresses import Address, Security
 from salver.config.settings import Config, native_settings
 from salver.workers.loop import run_lane
@@ -83,12 +83,12 @@ class Member:
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
         try:
-            self._session = self._run(join(way, said))
+            self._membership = self._run(join(way, said))
         except BaseException:
             self._stop()
             raise
         self._keeping = asyncio.run_coroutine_threadsafe(self._keep(), self._loop)
-        for lane, wire in zip(said.manifest.lanes, self._session.wires, strict=True):
+        for lane, wire in zip(said.manifest.lanes, self._membership.wires, strict=True):
             link = os.dup(wire.fileno())
             wire.lent()
             stages = {stage: Double() for stage in lane.stages}
@@ -100,7 +100,7 @@ class Member:
         return self._keeping.result(30)
 
     def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._session.drop)
+        self._loop.call_soon_threadsafe(self._membership.drop)
         self._keeping.result(30)
         for thread in self._lanes:
             thread.join(30)
@@ -108,9 +108,9 @@ class Member:
         self._stop()
 
     async def _keep(self) -> str:
-        return await self._session.keep()
+        return await self._membership.keep()
 
-    def _run(self, joining: "asyncio.Future[Session] | object") -> Session:
+    def _run(self, joining: "asyncio.Future[Membership] | object") -> Membership:
         return asyncio.run_coroutine_threadsafe(joining, self._loop).result(30)  # type: ignore[arg-type]
 
     def _stop(self) -> None:

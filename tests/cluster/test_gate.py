@@ -20,9 +20,9 @@ from salver.cluster.greeting import knock as knock_as_worker
 from salver.cluster.hello import Hello, hello_from
 from salver.cluster.keys import Keys
 from salver.cluster.line import LONG, Line, LineClosed
+from salver.cluster.membership import NotJoined
 from salver.cluster.pulse import Beat
 from salver.cluster.reception import Limits
-from salver.cluster.session import NotJoined
 from salver.workers.control import LINK_VERSION
 
 TOKEN = b"a token of some length"

@@ -8,7 +8,7 @@ import pytest
 
 from cluster.gates import Opened, member, opened
 from salver.cluster.keys import Keys, server_keys, worker_keys
-from salver.cluster.session import NotJoined
+from salver.cluster.membership import NotJoined
 from salver.config.addresses import Address, Security
 from salver.config.settings import Config, WorkerConfig
 from salver.problems import Unusable

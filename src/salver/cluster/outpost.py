@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from salver.cluster.hello import Hello
-from salver.cluster.session import Dropped, NotJoined, Session, Way, join
+from salver.cluster.membership import Dropped, Membership, NotJoined, Way, join
 from salver.problems import Problem
 from salver.workers.backoff import Backoff
 from salver.workers.control import MOST_DESCRIPTORS, Message
@@ -70,12 +70,12 @@ class Outpost(Post):
         await self.end(orderly=False)
         return how
 
-    async def _join(self, handle: WorkerHandle) -> Session:
+    async def _join(self, handle: WorkerHandle) -> Membership:
         """Try until it succeeds. Raises WorkerEnded."""
         failures, told = 0, ""
         while True:
             try:
-                session = await self._while_alive(handle, join(self._way, self._hello))
+                membership = await self._while_alive(handle, join(self._way, self._hello))
             except NotJoined as error:
                 failures += 1
                 if str(error) != told:
@@ -84,13 +84,13 @@ class Outpost(Post):
                 await self._while_alive(handle, asyncio.sleep(_JOINING.delay_s(failures)))
             else:
                 self._say(f"has joined the server at {self._way.address}")
-                return session
+                return membership
 
-    async def _serve(self, handle: WorkerHandle, session: Session) -> None:
+    async def _serve(self, handle: WorkerHandle, membership: Membership) -> None:
         """One time of being joined. Raises WorkerEnded, _Lost, and _Left when it was told to leave and is done."""
-        self._lend(handle, session)
-        idle = asyncio.create_task(self._until_idle(handle, session))
-        keeping = asyncio.create_task(session.keep())
+        self._lend(handle, membership)
+        idle = asyncio.create_task(self._until_idle(handle, membership))
+        keeping = asyncio.create_task(membership.keep())
         leaving = asyncio.create_task(self._leaving.wait())
         self.has_joined = True
         try:
@@ -100,30 +100,30 @@ class Outpost(Post):
                 handle.say("leave")
                 await asyncio.wait(either[:2], return_when=asyncio.FIRST_COMPLETED)
                 if idle.done() and not idle.exception():
-                    await session.finish()
+                    await membership.finish()
                 raise _Left
             how = _reason(keeping) if keeping.done() else "a lane was cut off"
             self.has_joined = False
-            session.drop()
+            membership.drop()
             self._say(f"has lost the server at {self._way.address}: {how}")
             await self._settle(idle)
         finally:
             self.has_joined = False
-            session.drop()
+            membership.drop()
             for task in (idle, keeping, leaving):
                 task.cancel()
             await asyncio.gather(idle, keeping, leaving, return_exceptions=True)
 
-    def _lend(self, handle: WorkerHandle, session: Session) -> None:
+    def _lend(self, handle: WorkerHandle, membership: Membership) -> None:
         """Give the worker the links of its lanes."""
-        wires = session.wires
+        wires = membership.wires
         for start in range(0, len(wires), MOST_DESCRIPTORS):
             handle.say("lanes", [each.fileno() for each in wires[start : start + MOST_DESCRIPTORS]])
         handle.say("serve")
         for each in wires:
             each.lent()
 
-    async def _until_idle(self, handle: WorkerHandle, session: Session) -> None:
+    async def _until_idle(self, handle: WorkerHandle, membership: Membership) -> None:
         """Hear what becomes of the lanes: unless it is leaving, the others must not outlive the first that ends."""
         while (message := await handle.next()).say != "idle":
             close_all(message.descriptors)
@@ -132,7 +132,7 @@ class Outpost(Post):
                 await asyncio.wait([handle.ended], timeout=_PARTING_S)
                 raise _Lost(handle.ended.result() if handle.ended.done() else "could not go on")
             if not self._leaving.is_set():
-                session.drop()
+                membership.drop()
 
     async def _settle(self, idle: "asyncio.Task[None]") -> None:
         """Wait until it has ended what it runs, which nobody wants any more. Raises WorkerEnded and _Lost."""

@@ -4,7 +4,7 @@ import threading
 from pathlib import Path
 
 from salver import _native
-from salver.cluster.agent import Agent, agent_of
+from salver.cluster.crew import Crew, crew_of
 from salver.config.settings import WorkerConfig
 from salver.problems import Unusable
 from salver.repository.scan import VersionFolder, scan
@@ -27,16 +27,16 @@ def work(config: WorkerConfig, place: Path, name: str) -> int:
 
 def _work(config: WorkerConfig, place: Path, name: str, stop: StopSignal) -> int:
     report, folders = Report(), _versions(config, place, name)
-    agent = agent_of(config)
+    crew = crew_of(config)
     try:
         report.say(f"salver {_native.version()}, loading {counted(len(folders), 'version')} of {name}")
-        _start(agent, folders, config, stop)
+        _start(crew, folders, config, stop)
         if not stop.asked:
             report.say(f"ready for the server at {config.join}")
             stop.wait()
         report.say("stopping: batches in hand are finished")
     finally:
-        agent.stop(config.drain_timeout_s)
+        crew.stop(config.drain_timeout_s)
     report.say("stopped")
     return 0
 
@@ -56,14 +56,14 @@ def _versions(config: WorkerConfig, place: Path, name: str) -> list[VersionFolde
     raise Unusable(place, f"holds no {asked}", f"put its code or its model files into {place / name}")
 
 
-def _start(agent: Agent, folders: list[VersionFolder], config: WorkerConfig, stop: StopSignal) -> None:
+def _start(crew: Crew, folders: list[VersionFolder], config: WorkerConfig, stop: StopSignal) -> None:
     """Load all of them, unless a signal comes first. Raises Unusable, and whatever else loading raises."""
     failures: list[Exception] = []
 
     def load() -> None:
         try:
             for folder in folders:
-                agent.start(folder, config.workers)
+                crew.start(folder, config.workers)
         except Exception as error:
             failures.append(error)
 

@@ -22,7 +22,7 @@ from salver.server.mindspore.logs import logs_here
 from salver.server.signals import StopSignal
 
 if TYPE_CHECKING:
-    from salver.cluster.agent import Agent
+    from salver.cluster.crew import Crew
 
 _SIGNALLED = "Fail to start workers because of signal SIGINT or SIGTERM"
 _STOPPED = "Fail to start workers because the server was stopped meanwhile"
@@ -47,7 +47,7 @@ class MindsporeServer:
         self.listening: set[str] = set()
         """The kinds of servers that were started."""
         self.master_address: Address | None = None
-        self._agents: list[Agent] = []
+        self._crews: list[Crew] = []
         self._live = LiveServer(self.config)
         self._added: set[tuple[str, int]] = set()
         self._using = threading.Lock()
@@ -101,13 +101,13 @@ class MindsporeServer:
 
         Raises RuntimeError if this process is told to end meanwhile.
         """
-        from salver.cluster.agent import agent_of
+        from salver.cluster.crew import crew_of
 
-        agent = agent_of(config)
+        crew = crew_of(config)
         with self._using:
-            self._agents.append(agent)
+            self._crews.append(crew)
         try:
-            agent.start(folder)
+            crew.start(folder)
         except Unusable:
             if not self._stopping:
                 raise
@@ -140,8 +140,8 @@ class MindsporeServer:
                 return
             if drain_timeout_s:
                 self._live.drain(drain_timeout_s)
-            for agent in self._agents:
-                agent.stop(drain_timeout_s)
+            for crew in self._crews:
+                crew.stop(drain_timeout_s)
             self._live.stop()
             self._ended.set()
 

@@ -41,7 +41,7 @@ class Way:
         return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.address.host, self.address.host)
 
 
-class Session:
+class Membership:
     """A worker's connections to a server, to be ended by `finish` or `drop`: one wire for each lane, in order."""
 
     def __init__(self, way: Way, line: Line, wires: list[Wire]) -> None:
@@ -69,7 +69,7 @@ class Session:
             each.drop()
 
 
-async def join(way: Way, hello: Hello) -> Session:
+async def join(way: Way, hello: Hello) -> Membership:
     """Join a server, and connect every lane. Raises NotJoined."""
     line: Line | None = None
     wires: list[Wire] = []
@@ -82,10 +82,10 @@ async def join(way: Way, hello: Hello) -> Session:
             wires.append(wire(await _greeted(way, Purpose("lane", name, lane))))
         async with asyncio.timeout(way.step_s):
             await heard(line, "joined")
-        return Session(way, line, wires)
+        return Membership(way, line, wires)
     except BaseException as error:
         if line is not None:
-            Session(way, line, wires).drop()
+            Membership(way, line, wires).drop()
         if isinstance(error, (Refused, LineClosed, BrokenControl, OSError)):
             raise NotJoined(_why(error)) from None
         raise

@@ -7,8 +7,8 @@ from functools import partial
 
 from salver.authoring.manifest import Manifest
 from salver.cluster.keys import worker_keys
+from salver.cluster.membership import Way
 from salver.cluster.outpost import Outpost
-from salver.cluster.session import Way
 from salver.config.settings import WorkerConfig
 from salver.problems import Unusable
 from salver.repository.scan import VersionFolder
@@ -46,13 +46,13 @@ class Outposts(WorkerSet):
         return outpost
 
 
-def agent_of(config: WorkerConfig) -> "Agent":
+def crew_of(config: WorkerConfig) -> "Crew":
     """Raises Unusable for TLS files that are of no use."""
     assert config.join is not None
-    return Agent(Way(config.join, worker_keys(config)))
+    return Crew(Way(config.join, worker_keys(config)))
 
 
-class Agent:
+class Crew:
     """To be stopped. Workers that it has started come back whenever they end, and join whenever a server is there."""
 
     def __init__(self, way: Way, patience: Patience | None = None) -> None:
