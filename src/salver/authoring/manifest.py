@@ -4,7 +4,7 @@ The server makes the version from it. Two workers of one version must say the sa
 """
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from salver.authoring.spec import Servable, servable_from_form
@@ -69,10 +69,6 @@ class Manifest:
             "run_timeout_s": self.run_timeout_s,
         }
         return json.dumps(form, sort_keys=True)
-
-    def with_servable(self, servable: Servable) -> "Manifest":
-        """The same with another form of the servable."""
-        return replace(self, servable=servable)
 
 
 def manifest_from_json(text: str) -> Manifest:

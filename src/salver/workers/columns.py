@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from salver._native import View
-from salver.workers.stage import Column, Failure, Piece
+from salver.workers.stage import Column, Failure, Kind, Piece
 
 Shown = tuple[str, tuple[int, ...], View | list[str] | list[bytes]]
 Failed = tuple[str, str, str, int, str]
@@ -56,7 +56,7 @@ def shown_piece(rows: int, columns: list[Shown] | None, failure: Failed | None) 
         return Piece(rows, [shown(column) for column in columns])
     assert failure is not None
     kind, what, method, index, message = failure
-    return Piece(rows, Failure(message, what, method, index, _KINDS[kind]))
+    return Piece(rows, Failure(message, what, method, index, cast(Kind, kind)))
 
 
 def failed(failure: Failure) -> Failed:
@@ -68,6 +68,3 @@ def _sendable(text: str) -> str:
     more = len(text) - _LONGEST
     cut = f"{text[:_LONGEST]} ... ({more} characters more)" if more > 0 else text
     return cut.encode(errors="backslashreplace").decode()
-
-
-_KINDS: dict[str, Any] = {kind: kind for kind in ("raised", "invalid", "output")}

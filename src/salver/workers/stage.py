@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 Column = NDArray[np.generic] | list[str] | list[bytes]
 
 
+Kind = Literal["raised", "invalid", "output"]
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why rows have no outputs, as their callers are told.
@@ -26,7 +29,7 @@ class Failure:
     what: str = ""
     method: str = ""
     index: int = 0
-    kind: Literal["raised", "invalid", "output"] = "raised"
+    kind: Kind = "raised"
 
 
 class StageFailed(Exception):

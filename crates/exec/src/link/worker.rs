@@ -1,6 +1,6 @@
 //! The worker's end of a link.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
@@ -54,8 +54,6 @@ pub struct Worker {
     /// Whether something was heard of callers since somebody last waited for it.
     news: bool,
     replies: HashMap<u64, Received>,
-    /// Batches that were taken and not answered.
-    open: HashSet<u64>,
     calls: u64,
     ended: bool,
 }
@@ -79,7 +77,6 @@ impl Worker {
             credit: HashMap::new(),
             news: false,
             replies: HashMap::new(),
-            open: HashSet::new(),
             calls: 0,
             ended: false,
         })
@@ -101,7 +98,6 @@ impl Worker {
     }
 
     fn start(&mut self, id: u64) -> io::Result<()> {
-        self.open.insert(id);
         match &self.to_server {
             Some(arena) => arena.set_started(arena.started().max(id + 1)),
             None => {
@@ -181,7 +177,6 @@ impl Worker {
     /// Queues the answer of a batch, or with one piece of one row and not `last` sends an item of its sequence.
     pub fn answer(&mut self, id: u64, last: bool, outcome: &Outcome<'_>) {
         if last {
-            self.open.remove(&id);
             self.left.remove(&id);
             self.credit.remove(&id);
         } else {
