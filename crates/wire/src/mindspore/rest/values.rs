@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, Bytes};
 use salver_core::{aligned, DType, Shape, Tensor};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::base64;
 use crate::numbers::Elements;
@@ -68,18 +68,16 @@ fn text_tensor(text: &str, dims: &[usize]) -> Result<Tensor, String> {
     tensor.ok_or_else(|| "decode base64 failed, size is not matched.".to_string())
 }
 
+const ONE_ITEM: &str = "json array, string or bytes type only support one item";
+const NO_TEXT: &str = "json array, item is object type, object only support string or bytes type";
+
 fn array(items: &[Value]) -> Result<Tensor, String> {
     match items {
         [] => Err("json array, shape is empty".into()),
         [Value::String(text)] => text_tensor(text, &[1]),
         [Value::Object(object)] => {
             let tensor = base64::tensor(object, &[1])?;
-            let told = "json array, item is object type, object only support string or bytes type";
-            if tensor.dtype().is_variable() {
-                Ok(tensor)
-            } else {
-                Err(told.into())
-            }
+            tensor.dtype().is_variable().then_some(tensor).ok_or_else(|| NO_TEXT.into())
         }
         _ => Err(what_is_wrong(items)),
     }
@@ -88,14 +86,22 @@ fn array(items: &[Value]) -> Result<Tensor, String> {
 /// Why an array is no tensor.
 fn what_is_wrong(items: &[Value]) -> String {
     let dims = first_dims(items);
-    let Some(leaf) = first_leaf(items) else { return "json array, shape is empty".into() };
-    match leaf {
-        Value::String(_) => return "json array, string or bytes type only support one item".into(),
-        Value::Object(_) => return "json array, item is object type, object only support string or bytes type".into(),
-        Value::Null => return "json array, data should be number, bool, string or bytes".into(),
-        _ => {}
+    let unknown = || "json array, data type is unknown".to_string();
+    match first_leaf(items) {
+        None | Some(Value::Null) => unknown(),
+        Some(Value::String(_)) => ONE_ITEM.into(),
+        Some(Value::Object(object)) => match type_in(object) {
+            None => unknown(),
+            Some(dtype) if dtype.is_variable() => ONE_ITEM.into(),
+            Some(_) => NO_TEXT.into(),
+        },
+        Some(leaf) => mismatch(items, &dims, 0, kind(leaf)).unwrap_or_else(unknown),
     }
-    mismatch(items, &dims, 0, kind(leaf)).unwrap_or_else(|| "json array, data type is unknown".into())
+}
+
+/// The type that an object in an array says it has.
+fn type_in(object: &Map<String, Value>) -> Option<DType> {
+    object.get("type").map_or(Some(DType::Bytes), |name| base64::known(name.as_str()?))
 }
 
 fn first_leaf(items: &[Value]) -> Option<&Value> {
@@ -140,6 +146,9 @@ fn mismatch(items: &[Value], dims: &[usize], depth: usize, wanted: Kind) -> Opti
     items.iter().find_map(|item| match item {
         Value::Array(inner) if depth + 1 < dims.len() => mismatch(inner, dims, depth + 1, wanted),
         _ if depth + 1 < dims.len() => Some("invalid json array: json type is not array".into()),
+        Value::Array(_) | Value::Object(_) | Value::Null => {
+            Some("json array, data should be number, bool, string or bytes".into())
+        }
         leaf if kind(leaf) != wanted => Some("json array, elements type is not equal".into()),
         _ => None,
     })
@@ -184,16 +193,24 @@ mod tests {
         let cases = [
             ("null", "json value is null, it is not supported"),
             ("[]", "json array, shape is empty"),
-            ("[[], []]", "json array, shape is empty"),
+            ("[[], []]", "json array, data type is unknown"),
+            (r#"[{"b64": "AA==", "type": "int4"}, {}]"#, "json array, data type is unknown"),
+            ("[1, null]", "json array, data should be number, bool, string or bytes"),
+            ("[1, [2]]", "json array, data should be number, bool, string or bytes"),
+            ("[1, \"a\"]", "json array, elements type is not equal"),
             ("[1.0, 2]", "json array, elements type is not equal"),
             ("[1, true]", "json array, elements type is not equal"),
             ("[[1, 2], [3]]", "invalid json array: json size is 1, the dim 1 expected to be 2"),
             ("[[1], 2]", "invalid json array: json type is not array"),
-            ("[null]", "json array, data should be number, bool, string or bytes"),
+            ("[null]", "json array, data type is unknown"),
             (r#"["a", "b"]"#, "json array, string or bytes type only support one item"),
             ("{}", "json object, value is empty"),
             (r#"{"b64": "", "dtype": "int8"}"#, "fail key:dtype"),
             (r#"{"b64": "", "a": 1, "b": 2, "c": 3}"#, "items size is more than 3"),
+            (r#"{"type": "int4"}"#, "specified type:'int4' is illegal"),
+            (r#"{"b64": "AA=A"}"#, "decode base64 failed, size is not matched."),
+            (r#"{"b64": 3}"#, "get scalar data failed, type is string, but json is not string type"),
+            (r#"[{"b64": "AA=="}, {"b64": "AA=="}]"#, "string or bytes type only support one item"),
             (r#"{"type": "int8"}"#, "'b64' should be specified only one time"),
             (r#"{"b64": "AA==", "type": 3}"#, "key is 'type', value should be string type"),
             (r#"{"b64": "AA==", "type": "int4"}"#, "specified type:'int4' is illegal"),
