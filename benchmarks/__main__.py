@@ -13,6 +13,8 @@ from pathlib import Path
 
 from benchmarks.bench import Bench
 from benchmarks.environments import (
+    MINDSPORE_PROTO,
+    PROTO,
     TOOLS_REQUIREMENTS,
     Environment,
     SetupFailed,
@@ -48,7 +50,7 @@ def main() -> int:
 
 def run(options: Options) -> Results:
     machine = describe()
-    tools = make_environment("tools", TOOLS_REQUIREMENTS)
+    tools = make_environment("tools", TOOLS_REQUIREMENTS, (PROTO, MINDSPORE_PROTO))
     peers, missing = _make_peers(options)
     bench = Bench(options, choose_cores(), _prepare(tools), tools, peers)
     if busy_share() > 0.5:

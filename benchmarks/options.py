@@ -20,7 +20,10 @@ SCRATCH_RESULTS = ROOT / "build" / "benchmarks"
 STANDING = "standing"
 ISOLATION = "isolation"
 PARTS = (*WORKLOADS, ISOLATION, STANDING)
-GROUPS = {"python": ("add", "tensor", "chain", "image", "rows", ISOLATION)}
+GROUPS = {
+    "python": ("add", "tensor", "chain", "image", "rows", ISOLATION),
+    "mindspore": ("add", "instances"),
+}
 """Names that stand for several parts."""
 
 

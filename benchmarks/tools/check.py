@@ -38,8 +38,8 @@ class Asker:
         self._workload = workload
         self._form = FORMS[form]
         self._answer = reference(workload)
-        self._send = _grpc_sender(port) if form == "kserve-grpc" else _http_sender(port)
-        self._framing = GRPC_PREFIX if form == "kserve-grpc" else 0
+        self._send = _grpc_sender(port) if self._form.grpc else _http_sender(port)
+        self._framing = GRPC_PREFIX if self._form.grpc else 0
 
     def ask(self, seed: int) -> int:
         """The number of body bytes of a right answer; raises on a wrong one."""
