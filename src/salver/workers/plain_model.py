@@ -1,16 +1,20 @@
 """A version that is nothing but a model file, of a runtime that runs in workers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from salver.authoring.manifest import Lane, Manifest
 from salver.authoring.models import Model
 from salver.authoring.places import Place
 from salver.authoring.spec import Policy, Servable, StageSpec, one_stage
 from salver.repository.settings import FILE
+from salver.runtimes.workers import ModelCode, load_model
 from salver.workers.program import Example, Program
 from salver.workers.servable import model_stages, models
 from salver.workers.servable.examples import made_up
+from salver.workers.stage import Column
 
 
 @dataclass(frozen=True)
@@ -23,27 +27,64 @@ class Said:
     batching: bool | None
 
 
-def load_plain_model(file: Path, name: str, version: int, **said: object) -> Program:
-    """The program whose only method runs this file; `said` are the fields of Said. Raises Unusable."""
-    return _program(file, name, version, Said(**said))  # type: ignore[arg-type]
+def load_plain_model(
+    file: Path, name: str, version: int, options: Mapping[str, Any] | None = None, **said: object
+) -> Program:
+    """The program whose methods run this file; `said` are the fields of Said, `options` the runtime's.
+
+    Raises Unusable.
+    """
+    return _program(file, (name, version), options or {}, Said(**said))  # type: ignore[arg-type]
 
 
-def _program(file: Path, name: str, version: int, said: Said) -> Program:
-    policy = Policy(said.max_batch_size, said.max_wait_ms)
-    batching = "auto" if said.batching is None else said.batching
-    model = Model(file.name, policy, batching, None, {}, _place(file.parent.parent / FILE))  # type: ignore[arg-type]
-    loaded = models.load(model, file, None)
-    assert loaded.code is not None
-    ports = loaded.ports
-    stage = StageSpec(file.name, ports.inputs, ports.outputs, ports.unbatched, ports.policy)
-    servable = Servable(name, version, file.suffix.removeprefix("."), (one_stage(said.method, stage),), (stage,))
-    made = made_up(ports.inputs)
-    return Program(
-        Manifest(servable, (Lane((0,)),)),
-        {0: model_stages.stage_of(loaded)},
-        close=loaded.code.close,
-        examples={} if made is None else {said.method: Example(made, own=False)},
+def _program(file: Path, named: tuple[str, int], options: Mapping[str, Any], said: Said) -> Program:
+    code = load_model(file, options)
+    try:
+        loaded = {name: _described(file, name, each, said) for name, each in code.methods().items()}
+        if not loaded:
+            loaded = {said.method: _described(file, file.name, code, said)}
+    except BaseException:
+        code.close()
+        raise
+    stages = tuple(
+        StageSpec(each.model.path, each.ports.inputs, each.ports.outputs, each.ports.unbatched, each.ports.policy)
+        for each in loaded.values()
     )
+    methods = tuple(
+        one_stage(name, stage, index, _code(each).origin)
+        for index, ((name, each), stage) in enumerate(zip(loaded.items(), stages, strict=True))
+    )
+    runtime = code.runtime or file.suffix.removeprefix(".")
+    slow = [
+        f"{each.model.path} runs its rows one by one: {each.one_by_one}" for each in loaded.values() if each.one_by_one
+    ]
+    return Program(
+        Manifest(
+            Servable(*named, runtime, methods, stages), (Lane(tuple(range(len(stages)))),), notes=(*code.notes, *slow)
+        ),
+        {index: model_stages.stage_of(each) for index, each in enumerate(loaded.values())},
+        warm_up=code.warm_up,
+        close=code.close,
+        examples={name: Example(made, own=False) for name, each in loaded.items() if (made := _example(each))},
+    )
+
+
+def _described(file: Path, name: str, code: ModelCode, said: Said) -> models.LoadedModel:
+    """What one of the file's models takes and gives; `name` is what failures call it. Raises Unusable."""
+    batching = "auto" if said.batching is None else said.batching
+    policy = Policy(said.max_batch_size, said.max_wait_ms)
+    model = Model(name, policy, batching, None, {}, _place(file.parent.parent / FILE))  # type: ignore[arg-type]
+    return models.describe(model, file, code)
+
+
+def _code(loaded: models.LoadedModel) -> ModelCode:
+    assert loaded.code is not None
+    return loaded.code
+
+
+def _example(loaded: models.LoadedModel) -> list[Column] | None:
+    """Nobody can make up a serialized example that a model takes."""
+    return None if _code(loaded).rows_together else made_up(loaded.ports.inputs)
 
 
 def _place(settings: Path) -> Place:
