@@ -45,7 +45,7 @@ class Runner(Framework, Protocol):
         """What it wants to find in the environment when it is imported, unless that is set."""
 
     def load(self, taken: Taken, threads: int, /) -> "Mapping[str, SignatureCode]":
-        """Every signature, ready to run. Raises Unfit, and Unusable for a setting that it does not have."""
+        """Every signature, ready to run. Raises Unfit."""
 
 
 class SignatureCode(ModelCode):

@@ -119,9 +119,9 @@ def ports(path: Path, name: str, signature: SavedSignature) -> Signature:
     problem = leading_problem(inputs, outputs) if texts else None
     inner = [port for port in texts if port.dims is not None and len(port.dims) > 1]
     if problem is not None or inner:
-        why = problem or f"a row of '{inner[0].name}' is more than one"
+        why = f", but {problem}" if problem else ", of which a row is more than one"
         remedy = "export a signature whose rows have one text each, in tensors with a free leading dimension"
-        raise Unusable(path, f"has in '{name}' the text '{texts[0].name}', but {why}", remedy)
+        raise Unusable(path, f"has in '{name}' the text '{(inner or texts)[0].name}'{why}", remedy)
     return Signature(inputs, outputs)
 
 

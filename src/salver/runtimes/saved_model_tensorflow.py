@@ -1,9 +1,9 @@
 """SavedModels run by TensorFlow."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from salver.problems import Unusable
 from salver.runtimes.saved_model_code import SignatureCode, Taken, Unfit
 from salver.workers.stage import Column, Failure, StageFailed
 
@@ -39,10 +39,10 @@ class _Restored(SignatureCode):
 
 
 def load(taken: Taken, threads: int) -> Mapping[str, SignatureCode]:
-    """Raises Unfit, and Unusable if another model of this process was loaded with another number of threads."""
+    """Raises Unfit."""
     import tensorflow as tf
 
-    _set_threads(taken, threads)
+    _set_threads(threads)
     folder = taken.file.path.parent
     try:
         model = tf.saved_model.load(str(folder), tags=list(taken.file.tags))
@@ -51,18 +51,13 @@ def load(taken: Taken, threads: int) -> Mapping[str, SignatureCode]:
     return {name: _Restored(taken, name, model) for name in taken.signatures}
 
 
-def _set_threads(taken: Taken, threads: int) -> None:
+def _set_threads(threads: int) -> None:
+    """Of the whole process, as TensorFlow has it: who used it first has decided."""
     import tensorflow as tf
 
-    threading = tf.config.threading
-    if (threading.get_intra_op_parallelism_threads(), threading.get_inter_op_parallelism_threads()) == (threads, 1):
-        return
-    try:
-        threading.set_intra_op_parallelism_threads(threads)
-        threading.set_inter_op_parallelism_threads(1)
-    except RuntimeError:
-        what = f"asks for {threads} threads, but TensorFlow runs already with another number"
-        raise Unusable(taken.file.path, what, "give all models of a servable the same number") from None
+    with suppress(RuntimeError):
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 def _column(array: Any) -> Column:
