@@ -119,6 +119,24 @@ def with_variable() -> bytes:
     return saved_model(nodes, {"serving_default": signature({"x": X}, {"y": ("y:0", FLOAT, (-1, 2))})})
 
 
+def mnist() -> bytes:
+    """The network of TensorFlow Serving's tutorial, under its names; untrained, so that its scores are all the same."""
+    picture, scores = (
+        ("serving_default_flatten_input", FLOAT, (-1, 28, 28, 1)),
+        ("StatefulPartitionedCall", FLOAT, (-1, 196)),
+    )
+    nodes = [
+        placeholder(*picture),
+        constant("flat", INT32, (2,), -1, 784),
+        node("rows", "Reshape", picture[0], "flat", T=number(6, FLOAT), Tshape=number(6, INT32)),
+        constant("weights", FLOAT, (784, 196), *[0.0] * (784 * 196)),
+        node("dense", "MatMul", "rows", "weights", T=number(6, FLOAT)),
+        node(scores[0], "Softmax", "dense", T=number(6, FLOAT)),
+    ]
+    ends = ({"flatten_input": (f"{picture[0]}:0", *picture[1:])}, {"dense_1": (f"{scores[0]}:0", *scores[1:])})
+    return saved_model(nodes, {"serving_default": signature(*ends)})
+
+
 def _scaling(factor: float) -> list[bytes]:
     return [
         placeholder("x", FLOAT, (-1, 2)),
