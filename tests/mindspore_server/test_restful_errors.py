@@ -150,6 +150,14 @@ def test_values(address: str, value: str, text: str) -> None:
     assert told(address, "/model/fun:echo", body) == f"Parser request failed, {text}"
 
 
+@pytest.mark.parametrize("value", ['[["text"]]', '{"b64": "AA==", "shape": [1, 1]}', '[[{"b64": "AA=="}]]'])
+def test_text_and_bytes_stand_alone(address: str, value: str) -> None:
+    assert told(address, "/model/fun:echo", f'{{"instances": {{"x": {value}}}}}') == (
+        "Instances input x check failed, detail: Instance tensor check failed: bytes or string type input  shape can "
+        "only be (1,) or empty, but given shape is [1, 1]"
+    )
+
+
 def test_a_body_that_is_no_json_is_told_where(address: str) -> None:
     assert told(address, "/model/fun:echo", '{"instances": x}').startswith("Illegal JSON format.")
 

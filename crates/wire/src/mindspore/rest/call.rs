@@ -4,7 +4,7 @@ use serde::de::{Deserialize, IgnoredAny};
 use serde_json::value::RawValue;
 
 use super::{reply, values, Address};
-use crate::mindspore::admit::Admit;
+use crate::mindspore::admit::{text_shape, Admit};
 use crate::object::Object;
 use crate::rows::{Gather, Row, Rows};
 use crate::{Exchange, HttpReply, Target};
@@ -138,10 +138,17 @@ fn row(admit: &Admit<'_>, instance: Object<'_>) -> Result<Vec<Option<Tensor>>> {
         let tensor = found.map(|(_, value)| values::tensor(value.get()).map_err(parser)).transpose()?;
         match tensor {
             None if !input.optional => Err(admit.missing(input)),
+            Some(tensor) if is_array_of_text(&tensor) => {
+                Err(admit.bad_tensor(input, text_shape(&tensor.shape().row())))
+            }
             tensor => Ok(tensor),
         }
     };
     admit.method.contract.inputs.iter().map(value).collect()
+}
+
+fn is_array_of_text(tensor: &Tensor) -> bool {
+    tensor.dtype().is_variable() && !matches!(tensor.shape().row(), [] | [1])
 }
 
 /// The values as a row of the method, or why the instance is wrong for it.

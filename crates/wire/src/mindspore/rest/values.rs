@@ -72,14 +72,23 @@ const ONE_ITEM: &str = "json array, string or bytes type only support one item";
 const NO_TEXT: &str = "json array, item is object type, object only support string or bytes type";
 
 fn array(items: &[Value]) -> Result<Tensor, String> {
-    match items {
-        [] => Err("json array, shape is empty".into()),
-        [Value::String(text)] => text_tensor(text, &[1]),
-        [Value::Object(object)] => {
-            let tensor = base64::tensor(object, &[1])?;
+    match only(items, 1) {
+        Some((Value::String(text), dims)) => text_tensor(text, &dims),
+        Some((Value::Object(object), dims)) => {
+            let tensor = base64::tensor(object, &dims)?;
             tensor.dtype().is_variable().then_some(tensor).ok_or_else(|| NO_TEXT.into())
         }
+        _ if items.is_empty() => Err("json array, shape is empty".into()),
         _ => Err(what_is_wrong(items)),
+    }
+}
+
+/// The only leaf of arrays in arrays, and their shape.
+fn only(items: &[Value], depth: usize) -> Option<(&Value, Vec<usize>)> {
+    match items {
+        [Value::Array(inner)] => only(inner, depth + 1),
+        [leaf] => Some((leaf, vec![1; depth])),
+        _ => None,
     }
 }
 
@@ -169,7 +178,7 @@ mod tests {
 
     #[test]
     fn values_have_types_by_themselves() {
-        let cases: [(&str, DType, &[usize], &[u8]); 12] = [
+        let cases: [(&str, DType, &[usize], &[u8]); 13] = [
             ("3", DType::I32, &[], &[3, 0, 0, 0]),
             ("-1", DType::I32, &[], &[255; 4]),
             ("4294967298", DType::I32, &[], &[2, 0, 0, 0]),
@@ -179,6 +188,7 @@ mod tests {
             ("[true, false]", DType::Bool, &[2], &[1, 0]),
             ("\"a.b\"", DType::Str, &[], b"a.b"),
             ("[\"ab\"]", DType::Str, &[1], b"ab"),
+            ("[[\"ab\"]]", DType::Str, &[1, 1], b"ab"),
             (r#"{"b64": "AAE="}"#, DType::Bytes, &[], &[0, 1]),
             (r#"[{"b64": "YWI=", "type": "str"}]"#, DType::Str, &[1], b"ab"),
             (r#"{"b64": "AAE=", "type": "uint8", "shape": [2, 1]}"#, DType::U8, &[2, 1], &[0, 1]),
