@@ -76,12 +76,14 @@ GLOG, OWN = "GLOG_v", "MS_SUBMODULE_LOG_v"
 )
 def test_the_environment_says_how_grave_a_message_must_be(environment: dict[str, str], heard: str) -> None:
     loggers = [logging.getLogger(name) for name in ("mindspore_serving", "salver.servable")]
-    before = [logger.level for logger in loggers]
+    assert logging.lastResort is not None
+    before, last = [logger.level for logger in loggers], logging.lastResort.level
     try:
         follow_glog(environment)
         for logger in loggers:
             assert logger.isEnabledFor(logging.WARNING) == (heard == "warnings")
             assert logger.isEnabledFor(logging.ERROR) == (heard != "nothing")
     finally:
+        logging.lastResort.setLevel(last)
         for logger, number in zip(loggers, before, strict=True):
             logger.setLevel(number)

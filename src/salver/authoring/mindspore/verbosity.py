@@ -23,5 +23,7 @@ def follow_glog(environment: Mapping[str, str]) -> None:
     own = _OWN_PART.search(environment.get("MS_SUBMODULE_LOG_v", ""))
     level = _LEVELS.get(own[1] if own else environment.get("GLOG_v", ""))
     if level is not None:
+        if logging.lastResort is not None:  # it writes what is said where no program has set up anything else
+            logging.lastResort.setLevel(min(level, logging.WARNING))
         for name in _LOGGERS:
             logging.getLogger(name).setLevel(level)
