@@ -1,5 +1,6 @@
 """SavedModels behind a real server, run by OpenVINO: in this environment there is no TensorFlow."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.http import get, post
+from support.protocols import PROTOCOLS, Protocol
 from support.saved_models import (
     FLOAT,
     predict_log,
@@ -19,12 +21,30 @@ from support.saved_models import (
     write_records,
     written,
 )
+from support.servables import write_servable
 from support.waiting import until
 
 from salver.client.api import Client
 from salver.testing.server import Server, running
 
 ROWS = np.array([[1, 2], [3, 4], [5, 6]], np.float32)
+AUTHORED = """
+import numpy as np
+import salver
+from jaxtyping import Float32
+
+net = salver.model("net", signature="sum")
+
+
+@salver.stage
+def more(x: Float32[np.ndarray, "2"]) -> Float32[np.ndarray, "2"]:
+    return x + x + 2
+
+
+@salver.method
+def predict(x: Float32[np.ndarray, "2"]) -> Float32[np.ndarray, "2"]:
+    return net(more(x), x)
+"""
 UNREADY = predict_log({"x": tensor(FLOAT, [1, 3], 1, 2, 3)})
 
 
@@ -32,6 +52,8 @@ UNREADY = predict_log({"x": tensor(FLOAT, [1, 3], 1, 2, 3)})
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     models = tmp_path_factory.mktemp("models")
     write_records(written(models, "several", several()), predict_log({"x": tensor(FLOAT, [1, 2], 1, 2)}))
+    write_servable(models, "authored", AUTHORED)
+    shutil.copytree(models / "several" / "1", models / "authored" / "net")
     # Nothing of this can be served, and nothing of it stops the others.
     written(models, "truncated", scaled(2)[:-9])
     written(models, "without_variables", with_variable())
@@ -60,6 +82,17 @@ def test_rows_and_columns_and_a_row_without_its_leading_dimension(server: Server
     assert rows.json == {"predictions": [[2.0, 4.0], [6.0, 8.0]]}
     one = post(server.address, "/v1/models/several:predict", {"signature_name": "swapped", "inputs": [1, 2]})
     assert one.json == {"outputs": {"a": [[2.0, 4.0]], "x": [[1.0, 2.0]]}}
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS)
+def test_every_protocol_gets_the_same(server: Server, protocol: Protocol) -> None:
+    rows = [{"x": each, "u": 10 * each} for each in ROWS]
+    assert protocol(server.address, "several.sum", rows) == [{"total": (11 * each).tolist()} for each in ROWS]
+
+
+def test_a_signature_is_a_stage_of_python_code(server: Server) -> None:
+    with Client(server.address) as client:
+        assert client.infer("authored", {"x": ROWS})["output"].tolist() == [[5.0, 8.0], [11.0, 14.0], [17.0, 20.0]]
 
 
 def test_metadata_tells_the_signatures(server: Server) -> None:

@@ -1,5 +1,6 @@
 """SavedModels by OpenVINO, without TensorFlow; `tests/saved_model` has both."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,11 @@ def test_what_a_caller_leaves_out_is_the_default(tmp_path: Path) -> None:
 def test_the_choice_and_its_reason_are_told(tmp_path: Path, content: bytes, note: str) -> None:
     model = loaded(tmp_path, content)
     assert (model.runtime, model.notes) == ("openvino", (note,))
+
+
+def test_openvino_reports_to_nobody(tmp_path: Path) -> None:
+    loaded(tmp_path, scaled(2))
+    assert sys.modules["openvino_telemetry"] is None
 
 
 def test_a_number_that_would_become_another_is_refused(tmp_path: Path) -> None:

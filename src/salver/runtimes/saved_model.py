@@ -1,6 +1,5 @@
 """SavedModels: what TensorFlow exports. They are run by OpenVINO where it can, else by TensorFlow."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -174,8 +173,7 @@ def _automatic(taken: Taken, threads: int) -> Chosen:
 def _run_by(name: str, taken: Taken, threads: int, why: str) -> Chosen:
     """Raises Unusable if the runner cannot be imported, Unfit if it cannot run the model, and Malformed."""
     runner: Runner = import_module(_RUNNERS[name])
-    for variable, value in runner.ENVIRONMENT.items():
-        os.environ.setdefault(variable, value)
+    runner.prepare()
     import_framework(taken.file.path, runner)
     return Chosen(name, runner.load(taken, threads), (f"run by {runner.NAME}, {why}",))
 

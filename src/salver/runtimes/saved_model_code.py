@@ -40,9 +40,9 @@ class Runner(Framework, Protocol):
 
     @property
     def NAME(self) -> str: ...  # noqa: N802
-    @property
-    def ENVIRONMENT(self) -> Mapping[str, str]:  # noqa: N802
-        """What it wants to find in the environment when it is imported, unless that is set."""
+
+    def prepare(self) -> None:
+        """To be called before its framework is imported."""
 
     def load(self, taken: Taken, threads: int, /) -> "Mapping[str, SignatureCode]":
         """Every signature, ready to run. Raises Unfit."""

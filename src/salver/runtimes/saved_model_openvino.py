@@ -5,10 +5,12 @@ of `saved_model.pb` that has no other, under names of ours.
 """
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from types import ModuleType
+from typing import Any, cast
 
 import numpy as np
 
@@ -20,7 +22,6 @@ from salver.workers.stage import Column, Failure, StageFailed
 NAME = "OpenVINO"
 FRAMEWORK = "openvino"
 INSTALL = "salver[openvino]"
-ENVIRONMENT: Mapping[str, str] = {}
 
 NARROWED = {"float64": "float32", "int64": "int32", "uint32": "int32", "uint64": "int32"}
 """What it computes with in the place of these."""
@@ -54,6 +55,11 @@ class _Compiled(SignatureCode):
 
     def close(self) -> None:
         self._request = None
+
+
+def prepare() -> None:
+    """Each import of OpenVINO would be reported to its makers; a server reports to nobody."""
+    sys.modules.setdefault("openvino_telemetry", cast(ModuleType, None))  # which makes its import fail
 
 
 def load(taken: Taken, threads: int) -> Mapping[str, SignatureCode]:

@@ -1,5 +1,6 @@
 """SavedModels run by TensorFlow."""
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -10,8 +11,6 @@ from salver.workers.stage import Column, Failure, StageFailed
 NAME = "TensorFlow"
 FRAMEWORK = "tensorflow"
 INSTALL = "salver[tensorflow]"
-
-ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 class _Restored(SignatureCode):
@@ -36,6 +35,11 @@ class _Restored(SignatureCode):
 
     def close(self) -> None:
         self._call = self._model = None
+
+
+def prepare() -> None:
+    """It says much that is not for its users."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def load(taken: Taken, threads: int) -> Mapping[str, SignatureCode]:

@@ -1,7 +1,7 @@
 """A version that is nothing but a model file, of a runtime that runs in workers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from salver.authoring.models import Model
 from salver.authoring.places import Place
 from salver.authoring.spec import Policy, Servable, StageSpec, one_stage
 from salver.repository.settings import FILE
+from salver.runtimes.batching import leading_problem
 from salver.runtimes.workers import ModelCode, load_model
 from salver.workers.program import Example, Program
 from salver.workers.servable import model_stages, models
@@ -40,28 +41,14 @@ def load_plain_model(
 def _program(file: Path, named: tuple[str, int], options: Mapping[str, Any], said: Said) -> Program:
     code = load_model(file, options)
     try:
-        loaded = {name: _described(file, name, each, said) for name, each in code.methods().items()}
-        if not loaded:
-            loaded = {said.method: _described(file, file.name, code, said)}
+        loaded = _loaded(file, code, said)
     except BaseException:
         code.close()
         raise
-    stages = tuple(
-        StageSpec(each.model.path, each.ports.inputs, each.ports.outputs, each.ports.unbatched, each.ports.policy)
-        for each in loaded.values()
-    )
-    methods = tuple(
-        one_stage(name, stage, index, _code(each).origin)
-        for index, ((name, each), stage) in enumerate(zip(loaded.items(), stages, strict=True))
-    )
-    runtime = code.runtime or file.suffix.removeprefix(".")
-    slow = [
-        f"{each.model.path} runs its rows one by one: {each.one_by_one}" for each in loaded.values() if each.one_by_one
-    ]
+    servable = _servable(named, code.runtime or file.suffix.removeprefix("."), loaded)
+    slow = [f"{name} runs its rows one by one: {each.one_by_one}" for name, each in loaded.items() if each.one_by_one]
     return Program(
-        Manifest(
-            Servable(*named, runtime, methods, stages), (Lane(tuple(range(len(stages)))),), notes=(*code.notes, *slow)
-        ),
+        Manifest(servable, (Lane(tuple(range(len(loaded)))),), notes=(*code.notes, *slow)),
         {index: model_stages.stage_of(each) for index, each in enumerate(loaded.values())},
         warm_up=code.warm_up,
         close=code.close,
@@ -69,12 +56,38 @@ def _program(file: Path, named: tuple[str, int], options: Mapping[str, Any], sai
     )
 
 
+def _loaded(file: Path, code: ModelCode, said: Said) -> dict[str, models.LoadedModel]:
+    """What is asked for by each method. Raises Unusable.
+
+    That they are batched cannot hold for those of several methods that have no rows.
+    """
+    several = code.methods()
+    if not several:
+        return {said.method: _described(file, file.name, code, said)}
+    excepted = replace(said, batching=None) if said.batching and len(several) > 1 else said
+    return {
+        name: _described(file, name, each, excepted if leading_problem(each.inputs, each.outputs) else said)
+        for name, each in several.items()
+    }
+
+
 def _described(file: Path, name: str, code: ModelCode, said: Said) -> models.LoadedModel:
-    """What one of the file's models takes and gives; `name` is what failures call it. Raises Unusable."""
+    """What a model takes and gives; `name` is what failures call it. Raises Unusable."""
     batching = "auto" if said.batching is None else said.batching
     policy = Policy(said.max_batch_size, said.max_wait_ms)
     model = Model(name, policy, batching, None, {}, _place(file.parent.parent / FILE))  # type: ignore[arg-type]
     return models.describe(model, file, code)
+
+
+def _servable(named: tuple[str, int], runtime: str, loaded: Mapping[str, models.LoadedModel]) -> Servable:
+    """A stage for each method."""
+    specs = ((each.model.path, each.ports) for each in loaded.values())
+    stages = tuple(StageSpec(name, ports.inputs, ports.outputs, ports.unbatched, ports.policy) for name, ports in specs)
+    methods = tuple(
+        one_stage(name, stage, index, _code(each).origin)
+        for index, ((name, each), stage) in enumerate(zip(loaded.items(), stages, strict=True))
+    )
+    return Servable(*named, runtime, methods, stages)
 
 
 def _code(loaded: models.LoadedModel) -> ModelCode:
