@@ -77,7 +77,9 @@ def load(taken: Taken, threads: int) -> Mapping[str, SignatureCode]:
     try:
         return {name: _Compiled(taken, name, _compiled(core, taken, name, wanted)) for name in taken.signatures}
     except RuntimeError as error:
-        raise Unfit(_text(error)) from error
+        operations = _NO_RULE.search(str(error))
+        why = f"has no rule for the operations {operations[1].strip()}" if operations else f"says: {_text(error)}"
+        raise Unfit(why) from error
 
 
 def _compiled(core: Any, taken: Taken, name: str, wanted: Mapping[str, Any]) -> Any:
@@ -105,8 +107,5 @@ def _check_range(port: Port, column: Column) -> None:
 
 def _text(error: Exception) -> str:
     """What went wrong, without where in OpenVINO's sources."""
-    operations = _NO_RULE.search(str(error))
-    if operations:
-        return f"has no rule for the operations {operations[1].strip()}"
     lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.strip().startswith(_NOISE)]
     return " ".join(lines) or str(error).strip()
