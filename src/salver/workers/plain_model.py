@@ -6,7 +6,7 @@ from pathlib import Path
 from salver.authoring.manifest import Lane, Manifest
 from salver.authoring.models import Model
 from salver.authoring.places import Place
-from salver.authoring.spec import Policy, Servable, StageSpec, one_stage
+from salver.authoring.spec import Policy, Servable, StageSpec, one_stage, policy_from_form
 from salver.repository.settings import FILE
 from salver.workers.program import Example, Program
 from salver.workers.servable import model_stages, models
@@ -18,20 +18,20 @@ class Said:
     """What the servable's settings say of the model. `batching` is None where it is to be found out."""
 
     method: str
-    max_batch_size: int
-    max_wait_ms: float
     batching: bool | None
+    policy: Policy
 
 
-def load_plain_model(file: Path, name: str, version: int, **said: object) -> Program:
-    """The program whose only method runs this file; `said` are the fields of Said. Raises Unusable."""
-    return _program(file, name, version, Said(**said))  # type: ignore[arg-type]
+def load_plain_model(
+    file: Path, name: str, version: int, method: str, batching: bool | None, **policy: object
+) -> Program:
+    """The program whose only method runs this file; `policy` are fields of Policy. Raises Unusable."""
+    return _program(file, name, version, Said(method, batching, policy_from_form(policy)))
 
 
 def _program(file: Path, name: str, version: int, said: Said) -> Program:
-    policy = Policy(said.max_batch_size, said.max_wait_ms)
     batching = "auto" if said.batching is None else said.batching
-    model = Model(file.name, policy, batching, None, {}, _place(file.parent.parent / FILE))  # type: ignore[arg-type]
+    model = Model(file.name, said.policy, batching, None, {}, _place(file.parent.parent / FILE))  # type: ignore[arg-type]
     loaded = models.load(model, file, None)
     assert loaded.code is not None
     ports = loaded.ports
