@@ -209,7 +209,7 @@ fn calls_of_too_many_rows_are_refused() {
     let mut bench = Bench::of(Policy { max_call_rows: Some(4), ..policy(2) });
     bench.submit(0, 4, 1);
     let refused = bench.submit(0, 5, 1);
-    let error = Error::TooManyRows { servable: "s".into(), rows: 5, limit: 4 };
+    let error = Error::TooManyRows { servable: "model".into(), rows: 5, limit: 4 };
     assert_eq!(bench.answers(), [(refused, 0, 5, Some(error))]);
 }
 
