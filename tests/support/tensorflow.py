@@ -52,6 +52,13 @@ _MESSAGES = {
         "output_filter": (3, "string", True),
     },
     "PredictResponse": {"outputs": (1, "Entry", True), "model_spec": (2, "ModelSpec", False)},
+    "ExampleList": {"examples": (1, "bytes", True)},
+    "Input": {"example_list": (1, "ExampleList", False)},
+    "ClassificationRequest": {"model_spec": (1, "ModelSpec", False), "input": (2, "Input", False)},
+    "InferenceTask": {"model_spec": (1, "ModelSpec", False), "method_name": (2, "string", False)},
+    "MultiInferenceRequest": {"tasks": (1, "InferenceTask", True), "input": (2, "Input", False)},
+    "GetModelMetadataRequest": {"model_spec": (1, "ModelSpec", False), "metadata_field": (2, "string", True)},
+    "Nothing": {},
     "GetModelStatusRequest": {"model_spec": (1, "ModelSpec", False)},
     "Status": {"error_code": (1, "int32", False), "error_message": (2, "string", False)},
     "ModelVersionStatus": {
