@@ -18,6 +18,7 @@ from benchmarks.servers import SERVERS, Server
 from benchmarks.workloads import Protocol, Workload
 
 MODELS = "models"
+ADMIN = "admin"
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,9 @@ class Bench:
             scratch = Path(folder)
             if server.ours:
                 write_repository(scratch / MODELS, self.fixtures, [(server, workload), *beside])
-            command = self._our_command(scratch, ports) if server.ours else self._command(server, workload, ports)
+            command = (
+                self._our_command(server, scratch, ports) if server.ours else self._command(server, workload, ports)
+            )
             with started(command, self._cores(server), self._variables(server, scratch), scratch / "log") as process:
                 yield Serving(server, workload, process, ports, scratch)
 
@@ -77,8 +80,10 @@ class Bench:
     def _cores(self, server: Server) -> tuple[int, ...]:
         return (self.cores.server, self.cores.load) if server.every_core else (self.cores.server,)
 
-    def _our_command(self, scratch: Path, ports: Mapping[Protocol, int]) -> list[str]:
-        return [str(self.options.salver), "serve", str(scratch / MODELS), "--listen", f"127.0.0.1:{ports['grpc']}"]
+    def _our_command(self, server: Server, scratch: Path, ports: Mapping[Protocol, int]) -> list[str]:
+        admin = ["--admin", f"unix:{scratch / ADMIN}"] if server.admin else []
+        listen = ["--listen", f"127.0.0.1:{ports['grpc']}"]
+        return [str(self.options.salver), "serve", str(scratch / MODELS), *listen, *admin]
 
     def _command(self, server: Server, workload: Workload, ports: Mapping[Protocol, int]) -> list[str]:
         python, model = str(self.peers[server.name].python), str(model_file(self.fixtures, workload))

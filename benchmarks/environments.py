@@ -16,7 +16,7 @@ from typing import Final
 from benchmarks.progress import say
 
 HERE: Final = Path(__file__).resolve().parent
-PROTO: Final = HERE / "kserve.proto"
+PROTOS: Final = (HERE / "kserve.proto", HERE / "predict.proto")
 TOOLS_REQUIREMENTS: Final = ("grpcio", "grpcio-tools", "numpy", "onnx", "pillow")
 INSTALL_SECONDS: Final = 900
 
@@ -37,7 +37,7 @@ class Environment:
 
     @property
     def generated(self) -> Path:
-        """Where the compiled `.proto` is, if this environment has the compiler."""
+        """Where the compiled `.proto` files are, if this environment has the compiler."""
         return self.folder / "generated"
 
     def variables(self) -> dict[str, str]:
@@ -62,7 +62,9 @@ def make_environment(name: str, requirements: tuple[str, ...]) -> Environment:
     """Makes the environment, or takes the one that an earlier run made of the same requirements."""
     environment = Environment(cache_folder() / name)
     stamp = environment.folder / "stamp.json"
-    wanted = json.dumps({"requirements": requirements, "python": sys.version, "proto": PROTO.read_text()})
+    wanted = json.dumps(
+        {"requirements": requirements, "python": sys.version, "protos": [each.read_text() for each in PROTOS]}
+    )
     if not stamp.exists() or stamp.read_text() != wanted:
         say(f"setting up {name}: {', '.join(requirements)}")
         _install(environment, requirements)
@@ -94,7 +96,7 @@ def _compile_proto(environment: Environment) -> None:
     out = environment.generated
     out.mkdir()
     outputs = (f"--python_out={out}", f"--grpc_python_out={out}")
-    _run([environment.python, "-m", "grpc_tools.protoc", f"-I{HERE}", *outputs, PROTO.name])
+    _run([environment.python, "-m", "grpc_tools.protoc", f"-I{HERE}", *outputs, *(each.name for each in PROTOS)])
 
 
 def _run(command: Sequence[str | Path]) -> None:

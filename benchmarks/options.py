@@ -19,8 +19,10 @@ SCRATCH_RESULTS = ROOT / "build" / "benchmarks"
 
 STANDING = "standing"
 ISOLATION = "isolation"
-PARTS = (*WORKLOADS, ISOLATION, STANDING)
-GROUPS = {"python": ("add", "tensor", "chain", "image", "rows", ISOLATION)}
+LOADING = "loading"
+GROWTH = "growth"
+PARTS = (*WORKLOADS, ISOLATION, LOADING, GROWTH, STANDING)
+GROUPS = {"python": ("add", "tensor", "chain", "image", "rows", ISOLATION), "versions": (LOADING, GROWTH)}
 """Names that stand for several parts."""
 
 

@@ -35,6 +35,8 @@ class Server:
     """Whether salver gets the `servables/<workload>.py` to serve, or else the ONNX model alone."""
     settings: str = ""
     """What is in the `salver.toml` beside it."""
+    admin: bool = False
+    """Whether salver has an admin's socket, `admin` in its scratch folder."""
     every_core: bool = False
     """Whether it has the load's core too, which is otherwise kept from servers."""
 
@@ -57,6 +59,15 @@ SERVERS: Final = {
             shown_versions=SALVER_VERSIONS,
             workloads=ONE_ONNX_MODEL,
             forms=KSERVE,
+        ),
+        Server(
+            "salver_predict",
+            "salver, TensorFlow's Predict",
+            "the same command; the same model, and tensors of the same bytes, in the words of TensorFlow Serving",
+            requirements=(),
+            shown_versions=SALVER_VERSIONS,
+            workloads=("mlp", "tensor"),
+            forms={"grpc": dict.fromkeys(WORKLOADS, "predict-grpc")},
         ),
         Server(
             "salver_python",

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 from kserve_pb2 import ModelInferRequest, ModelInferResponse
+from predict_pb2 import PredictRequest, PredictResponse
 
 from benchmarks.raw import DATATYPES, Array, from_raw, objects, to_raw
 from benchmarks.workloads import Workload
@@ -20,6 +21,11 @@ from benchmarks.workloads import Workload
 Inputs: TypeAlias = Mapping[str, Array]
 
 GRPC_PATH: Final = "/inference.GRPCInferenceService/ModelInfer"
+PREDICT_PATH: Final = "/tensorflow.serving.PredictionService/Predict"
+GRPC: Final = {"content-type": "application/grpc", "te": "trailers"}
+GRPC_FORMS: Final = ("kserve-grpc", "predict-grpc")
+FLOAT: Final = 1
+"""TensorFlow's number for float32."""
 GRPC_PREFIX: Final = 5
 HEADER_LENGTH: Final = "Inference-Header-Content-Length"
 JSON: Final = {"content-type": "application/json"}
@@ -54,8 +60,7 @@ def _write_kserve_grpc(workload: Workload, inputs: Inputs) -> Request:
     for tensor in workload.inputs:
         message.inputs.add(name=tensor.name, datatype=DATATYPES[tensor.dtype], shape=tensor.shape)
         message.raw_input_contents.append(to_raw(inputs[tensor.name]))
-    headers = {"content-type": "application/grpc", "te": "trailers"}
-    return Request(GRPC_PATH, message.SerializeToString(), headers)
+    return Request(GRPC_PATH, message.SerializeToString(), GRPC)
 
 
 def _read_kserve_grpc(workload: Workload, headers: Mapping[str, str], body: bytes) -> Array:
@@ -63,6 +68,27 @@ def _read_kserve_grpc(workload: Workload, headers: Mapping[str, str], body: byte
     output = answer.outputs[0]
     _expect(workload, output.name, output.datatype, tuple(output.shape))
     return from_raw(answer.raw_output_contents[0], output.datatype, workload.output.shape)
+
+
+def _write_predict_grpc(workload: Workload, inputs: Inputs) -> Request:
+    """As TensorFlow's own `make_tensor_proto` has arrays of numbers."""
+    message = PredictRequest()
+    message.model_spec.name = workload.name
+    for tensor in workload.inputs:
+        written = message.inputs[tensor.name]
+        written.dtype = FLOAT
+        for size in tensor.shape:
+            written.tensor_shape.dim.add(size=size)
+        written.tensor_content = to_raw(inputs[tensor.name])
+    return Request(PREDICT_PATH, message.SerializeToString(), GRPC)
+
+
+def _read_predict_grpc(workload: Workload, headers: Mapping[str, str], body: bytes) -> Array:
+    output = PredictResponse.FromString(body).outputs[workload.output.name]
+    shape = tuple(dim.size for dim in output.tensor_shape.dim)
+    if (output.dtype, shape) != (FLOAT, workload.output.shape):
+        raise ValueError(f"the answer is of type {output.dtype} and shape {shape}")
+    return np.array(output.float_val, np.float32).reshape(shape)
 
 
 def _write_kserve_json(workload: Workload, inputs: Inputs) -> Request:
@@ -179,6 +205,7 @@ def _expect(workload: Workload, name: str, datatype: str, shape: tuple[int, ...]
 
 FORMS: Final = {
     "kserve-grpc": Form(_write_kserve_grpc, _read_kserve_grpc),
+    "predict-grpc": Form(_write_predict_grpc, _read_predict_grpc),
     "kserve-json": Form(_write_kserve_json, _read_kserve_json),
     "kserve-binary": Form(_write_kserve_binary, _read_kserve_binary),
     "image-body": Form(_write_image_body, _read_image_body),

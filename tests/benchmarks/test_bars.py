@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmarks.bars import Asked, RatioBar, judge
+from benchmarks.bars import LOADING_TITLES, Alone, Asked, RatioBar, judge
+from benchmarks.changes import Growth, Loading
 from benchmarks.isolation import Situations, median_of
 from benchmarks.measure import Cell
 from benchmarks.summary import Summary
@@ -39,5 +40,17 @@ def test_a_bar_is_not_judged_while_one_of_those_it_names_has_no_figure() -> None
 
 def test_a_busy_servable_is_held_against_a_busy_stranger_by_the_medians_of_the_rounds() -> None:
     rounds = [Situations(1, 10, 12), Situations(1, 10, 90), Situations(1, 8, 11)]
-    verdict = next(each for each in judge(Summary([]), median_of(rounds), None) if "stranger" in each.title)
+    alone = Alone(isolation=median_of(rounds))
+    verdict = next(each for each in judge(Summary([]), alone) if "stranger" in each.title)
     assert (verdict.got, verdict.met) == ("1.20 x", True)
+
+
+def test_what_versions_cost_is_held_against_a_server_at_rest() -> None:
+    alone = Alone(loading=Loading(100, 140, 160), growth=Growth(100, 105, 100))
+    verdicts = {each.title: (each.got, each.met) for each in judge(Summary([]), alone)}
+    assert [verdicts[title] for title in LOADING_TITLES.values()] == [("1.40 x", True), ("1.60 x", False)]
+    assert [found for title, found in verdicts.items() if title.startswith("memory after")] == [("1.05 x", True)]
+
+
+def test_without_figures_nothing_is_judged() -> None:
+    assert {each.met for each in judge(Summary([]), Alone())} == {None}
