@@ -3,8 +3,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# MindSpore and PyTorch, outside the clone; MindSpore has wheels for Python 3.11 and 3.12.
+# MindSpore and PyTorch, and TensorFlow, outside the clone; MindSpore has wheels for Python 3.11 and 3.12.
 FRAMEWORKS := $(VENV)/frameworks
+TENSORFLOW := $(VENV)/tensorflow
 FRAMEWORKS_PYTHON ?= $(BIN)/python
 
 # Outside the clone, so that another clone builds only what differs.
@@ -19,12 +20,12 @@ NATIVE_SOURCES := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -nam
 help:
 	@echo "make setup   a virtual environment in $(VENV) with salver built into it"
 	@echo "make demo    real models answer real clients, over every kind of connection"
-	@echo "make test    all tests: Rust, Python, and those that need MindSpore and PyTorch"
+	@echo "make test    all tests: Rust, Python, and those that need MindSpore, PyTorch and TensorFlow"
 	@echo "make check   formatting, lint, types, import contracts"
 	@echo "make bench   the speed comparison of benchmarks/"
 	@echo "make wheel   dist/salver-*.whl"
 	@echo "make format  rewrite sources in the project's format"
-	@echo "make frameworks   MindSpore and PyTorch for the tests, some GB in ~/.cache/salver, linked from $(FRAMEWORKS)"
+	@echo "make frameworks   MindSpore, PyTorch and TensorFlow for the tests: 10 GB in ~/.cache/salver, linked from $(VENV)"
 	@echo "make clean   remove $(VENV) and what was built here"
 
 setup: $(VENV)/.native
@@ -50,12 +51,14 @@ demo: setup
 	@GRPC_VERBOSITY=NONE $(BIN)/python examples/demo.py
 
 frameworks: setup
-	@$(FRAMEWORKS_PYTHON) scripts/frameworks.py $(FRAMEWORKS)
+	@$(FRAMEWORKS_PYTHON) scripts/frameworks.py frameworks $(FRAMEWORKS)
+	@$(FRAMEWORKS_PYTHON) scripts/frameworks.py tensorflow $(TENSORFLOW)
 
 test: setup frameworks
 	cargo test --release --workspace --exclude salver-python
 	$(BIN)/python -m pytest
 	PYTHONPATH=$(CURDIR)/src $(FRAMEWORKS)/bin/python -m pytest tests/frameworks
+	PYTHONPATH=$(CURDIR)/src $(TENSORFLOW)/bin/python -m pytest tests/saved_model
 
 check: setup
 	$(BIN)/ruff check .

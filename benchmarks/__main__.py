@@ -16,6 +16,9 @@ from typing import TypeVar
 from benchmarks.bench import Bench
 from benchmarks.changes import Growth, Loading, measure_growth, measure_loading
 from benchmarks.environments import (
+    MINDSPORE_PROTO,
+    PREDICT_PROTO,
+    PROTO,
     TOOLS_REQUIREMENTS,
     Environment,
     SetupFailed,
@@ -51,7 +54,7 @@ def main() -> int:
 
 def run(options: Options) -> Results:
     machine = describe()
-    tools = make_environment("tools", TOOLS_REQUIREMENTS)
+    tools = make_environment("tools", TOOLS_REQUIREMENTS, (PROTO, PREDICT_PROTO, MINDSPORE_PROTO))
     peers, missing = _make_peers(options)
     bench = Bench(options, choose_cores(), _prepare(tools), tools, peers)
     if busy_share() > 0.5:

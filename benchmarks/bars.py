@@ -61,6 +61,31 @@ class RatioBar:
         return spread.median if spread else None
 
 
+@dataclass(frozen=True)
+class DelayBar:
+    """By how much our median latency at one request at a time may exceed another one."""
+
+    workload: str
+    ours: Asked
+    theirs: Asked
+    limit_ms: float
+
+    @property
+    def title(self) -> str:
+        return f"`{self.workload}`, c=1, p50: {_title(self.ours)} beyond {_title(self.theirs)}"
+
+    def verdict(self, summary: Summary) -> Verdict:
+        """There is one when both have figures."""
+        wanted = f"<= {self.limit_ms:g} ms"
+        ours, theirs = (
+            summary.p50(Key(server, self.workload, protocol, 1)) for server, protocol in (self.ours, self.theirs)
+        )
+        if ours is None or theirs is None:
+            return Verdict(self.title, wanted, "not measured", None)
+        value = (ours.median - theirs.median) / 1000
+        return Verdict(self.title, wanted, f"{value:.3f} ms", value <= self.limit_ms)
+
+
 def _title(asked: Asked) -> str:
     server, protocol = asked
     return f"{SERVERS[server].title}, {PROTOCOL_TITLES[protocol]}"
@@ -97,6 +122,11 @@ PREDICT_GRPC: Final[Asked] = ("salver_predict", "grpc")
 PYTHON_GRPC: Final[Asked] = ("salver_python", "grpc")
 PYTHON_HTTP: Final[Asked] = ("salver_python", "http")
 
+JOINED_GRPC: Final[Asked] = ("salver_joined", "grpc")
+REST_HTTP: Final[Asked] = ("salver_rest", "http")
+ONE_WORKER: Final[Asked] = ("mindspore_one_worker", "grpc")
+TWO_WORKERS: Final[Asked] = ("mindspore_two_workers", "grpc")
+
 RATIO_BARS: Final = (
     RatioBar("add", 64, SALVER_GRPC, (TRITON_GRPC,), 6),
     RatioBar("add", 64, SALVER_GRPC, (GRPC_AIO,), 25),
@@ -117,7 +147,11 @@ RATIO_BARS: Final = (
     RatioBar("tensor", 16, PYTHON_HTTP, (TRITON_HTTP,), 1.5),
     RatioBar("image", 16, PYTHON_GRPC, (GRPC_AIO, MOSEC, LITSERVE), 1.3),
     RatioBar("image", 16, PYTHON_HTTP, (GRPC_AIO, MOSEC, LITSERVE), 1.3),
+    RatioBar("add", 64, REST_HTTP, (SALVER_HTTP,), 0.8),
+    RatioBar("instances", 16, TWO_WORKERS, (ONE_WORKER,), 1.8),
 )
+
+DELAY_BARS: Final = (DelayBar("add", JOINED_GRPC, PYTHON_GRPC, 0.15),)
 
 STANDING_BARS: Final = (
     StandingBar("first answer after the start", "s", 0.5, lambda s: s.first_answer),
@@ -153,6 +187,8 @@ def judge(summary: Summary, alone: Alone) -> Iterator[Verdict]:
     """A verdict for every bar, in the order they are written down."""
     for ratio in RATIO_BARS:
         yield ratio.verdict(summary)
+    for delay in DELAY_BARS:
+        yield delay.verdict(summary)
     yield _isolation_verdict(alone.isolation)
     for situation, title in LOADING_TITLES.items():
         value = getattr(alone.loading, situation) / alone.loading.alone_us if alone.loading else None

@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.environments import Environment
 from benchmarks.load import Target, read_target
 from benchmarks.machine import Cores
-from benchmarks.options import Options
+from benchmarks.options import Options, interpreter_of
 from benchmarks.process import ServerProcess, free_ports, started
 from benchmarks.repositories import model_file, write_repository
 from benchmarks.servers import SERVERS, Server
@@ -19,6 +19,8 @@ from benchmarks.workloads import Protocol, Workload
 
 MODELS = "models"
 ADMIN = "admin"
+# The worker is the server's child, so that both are stopped, and their processor time is counted, together.
+JOINED = '"$0" worker "$1" "$2" --join "$3" & exec "$0" serve --accept-workers "$3" --listen "$4"'
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,7 @@ class Bench:
             scratch = Path(folder)
             if server.ours:
                 write_repository(scratch / MODELS, self.fixtures, [(server, workload), *beside])
-            command = (
-                self._our_command(server, scratch, ports) if server.ours else self._command(server, workload, ports)
-            )
+            command = (self._our_command if server.ours else self._command)(server, workload, ports, scratch)
             with started(command, self._cores(server), self._variables(server, scratch), scratch / "log") as process:
                 yield Serving(server, workload, process, ports, scratch)
 
@@ -80,12 +80,20 @@ class Bench:
     def _cores(self, server: Server) -> tuple[int, ...]:
         return (self.cores.server, self.cores.load) if server.every_core else (self.cores.server,)
 
-    def _our_command(self, server: Server, scratch: Path, ports: Mapping[Protocol, int]) -> list[str]:
+    def _our_command(
+        self, server: Server, workload: Workload, ports: Mapping[Protocol, int], scratch: Path
+    ) -> list[str]:
+        salver, models, address = str(self.options.salver), str(scratch / MODELS), f"127.0.0.1:{ports['grpc']}"
+        if server.start_script:
+            assert self.options.salver is not None
+            python = str(interpreter_of(self.options.salver))
+            return [python, "-m", "benchmarks.mindspore_server", models, workload.name, server.settings, address]
+        if server.joined:
+            return ["sh", "-c", JOINED, salver, models, workload.name, f"127.0.0.1:{free_ports(1)[0]}", address]
         admin = ["--admin", f"unix:{scratch / ADMIN}"] if server.admin else []
-        listen = ["--listen", f"127.0.0.1:{ports['grpc']}"]
-        return [str(self.options.salver), "serve", str(scratch / MODELS), *listen, *admin]
+        return [salver, "serve", models, "--listen", address, *admin]
 
-    def _command(self, server: Server, workload: Workload, ports: Mapping[Protocol, int]) -> list[str]:
+    def _command(self, server: Server, workload: Workload, ports: Mapping[Protocol, int], _scratch: Path) -> list[str]:
         python, model = str(self.peers[server.name].python), str(model_file(self.fixtures, workload))
         return [python, "-m", server.module, workload.name, model, str(ports["grpc"]), str(ports["http"])]
 

@@ -16,7 +16,9 @@ from typing import Final
 from benchmarks.progress import say
 
 HERE: Final = Path(__file__).resolve().parent
-PROTOS: Final = (HERE / "kserve.proto", HERE / "predict.proto")
+PROTO: Final = HERE / "kserve.proto"
+PREDICT_PROTO: Final = HERE / "predict.proto"
+MINDSPORE_PROTO: Final = HERE.parent / "src" / "mindspore_serving" / "proto" / "ms_service.proto"
 TOOLS_REQUIREMENTS: Final = ("grpcio", "grpcio-tools", "numpy", "onnx", "pillow")
 INSTALL_SECONDS: Final = 900
 
@@ -58,16 +60,15 @@ def cache_folder() -> Path:
     return Path(base) / "salver" / "bench"
 
 
-def make_environment(name: str, requirements: tuple[str, ...]) -> Environment:
-    """Makes the environment, or takes the one that an earlier run made of the same requirements."""
+def make_environment(name: str, requirements: tuple[str, ...], protos: Sequence[Path] = (PROTO,)) -> Environment:
+    """Makes the environment, or takes the one that an earlier run made of the same; the protos are compiled in it."""
     environment = Environment(cache_folder() / name)
     stamp = environment.folder / "stamp.json"
-    wanted = json.dumps(
-        {"requirements": requirements, "python": sys.version, "protos": [each.read_text() for each in PROTOS]}
-    )
+    texts = "".join(each.read_text() for each in protos)
+    wanted = json.dumps({"requirements": requirements, "python": sys.version, "proto": texts})
     if not stamp.exists() or stamp.read_text() != wanted:
         say(f"setting up {name}: {', '.join(requirements)}")
-        _install(environment, requirements)
+        _install(environment, requirements, protos)
         stamp.write_text(wanted)
     return environment
 
@@ -83,20 +84,21 @@ def installed_versions(python: Path) -> dict[str, str]:
     return found
 
 
-def _install(environment: Environment, requirements: tuple[str, ...]) -> None:
+def _install(environment: Environment, requirements: tuple[str, ...], protos: Sequence[Path]) -> None:
     if environment.folder.exists():
         shutil.rmtree(environment.folder)
     _run([sys.executable, "-m", "venv", environment.folder])
     _run([environment.python, "-m", "pip", "install", "--quiet", *requirements])
     if "grpcio-tools" in requirements:
-        _compile_proto(environment)
+        environment.generated.mkdir()
+        for proto in protos:
+            _compile_proto(environment, proto)
 
 
-def _compile_proto(environment: Environment) -> None:
+def _compile_proto(environment: Environment, proto: Path) -> None:
     out = environment.generated
-    out.mkdir()
     outputs = (f"--python_out={out}", f"--grpc_python_out={out}")
-    _run([environment.python, "-m", "grpc_tools.protoc", f"-I{HERE}", *outputs, *(each.name for each in PROTOS)])
+    _run([environment.python, "-m", "grpc_tools.protoc", f"-I{proto.parent}", *outputs, proto.name])
 
 
 def _run(command: Sequence[str | Path]) -> None:

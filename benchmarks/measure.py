@@ -12,7 +12,7 @@ from benchmarks.load import Load, LoadFailed, Target, run_load, warm_up
 from benchmarks.process import ServerFailed
 from benchmarks.progress import say
 from benchmarks.servers import Server
-from benchmarks.workloads import CONCURRENCIES, WORKLOADS, Protocol, Workload
+from benchmarks.workloads import WORKLOADS, Protocol, Workload
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _targets(bench: Bench, serving: Serving, checker: Checker) -> list[Target]:
 
 
 def _cells(bench: Bench, number: int, serving: Serving, target: Target) -> Iterator[Cell | Problem]:
-    for concurrency in CONCURRENCIES:
+    for concurrency in serving.workload.requests:
         requests = serving.workload.requests_at(concurrency, bench.options.requests)
         try:
             warm_up(target, concurrency, requests, serving.scratch)

@@ -22,7 +22,11 @@ ISOLATION = "isolation"
 LOADING = "loading"
 GROWTH = "growth"
 PARTS = (*WORKLOADS, ISOLATION, LOADING, GROWTH, STANDING)
-GROUPS = {"python": ("add", "tensor", "chain", "image", "rows", ISOLATION), "versions": (LOADING, GROWTH)}
+GROUPS = {
+    "python": ("add", "tensor", "chain", "image", "rows", ISOLATION),
+    "mindspore": ("add", "instances"),
+    "versions": (LOADING, GROWTH),
+}
 """Names that stand for several parts."""
 
 

@@ -103,7 +103,7 @@ COLUMNS = (
     "c=1 p99 ms",
     *(f"c={c} req/s (min to max)" for c in CONCURRENCIES),
     "the first line is, at c=1 / 16 / 64",
-    "server CPU us/request at c=64",
+    "server CPU us/request at the highest c",
     "memory MB",
 )
 
@@ -112,6 +112,7 @@ def _row(summary: Summary, first: str, asked: Key) -> tuple[str, ...]:
     """The figures of a server; `first` is the one that stands in the first line."""
     server = SERVERS[asked.server]
     keys = [asked._replace(concurrency=concurrency) for concurrency in CONCURRENCIES]
+    highest = asked._replace(concurrency=max(WORKLOADS[asked.workload].requests))
     return (
         server.title,
         server.forms[asked.protocol][asked.workload],
@@ -119,8 +120,8 @@ def _row(summary: Summary, first: str, asked: Key) -> tuple[str, ...]:
         _scaled(summary.p99(keys[0]), 1e-3),
         *(_rate(summary, key) for key in keys),
         " / ".join(_advantage(summary, first, key) for key in keys),
-        _scaled(summary.cpu(keys[-1]), 1),
-        _scaled(summary.memory(keys[-1]), 1e-6),
+        _scaled(summary.cpu(highest), 1),
+        _scaled(summary.memory(highest), 1e-6),
     )
 
 
@@ -210,6 +211,7 @@ def _method(results: Results) -> str:
         chain_requests=WORKLOADS["chain"].requests_at(64, requests),
         image_requests=WORKLOADS["image"].requests_at(64, requests),
         rows_requests=WORKLOADS["rows"].requests_at(64, requests),
+        instances_requests=WORKLOADS["instances"].requests_at(16, requests),
         rate=RATE,
         steady_requests=QUICK_REQUESTS if results.options.quick else REQUESTS,
         grpc_streams=streams["grpc"],

@@ -27,6 +27,7 @@ def write_repository(folder: Path, fixtures: Path, served: Sequence[tuple[Server
         if prepared is not None:
             shutil.copy(prepared, model)
         if server.code:
-            shutil.copy(SERVABLES / f"{workload.name}.py", servable / "servable.py")
-        if server.settings:
+            name = "servable_config.py" if server.start_script else "servable.py"
+            shutil.copy(SERVABLES / f"{workload.name}.py", servable / name)
+        if server.settings and not server.start_script:
             (servable / "salver.toml").write_text(server.settings)

@@ -11,6 +11,8 @@ from benchmarks.workloads import WORKLOADS, Protocol, Workload
 KSERVE_GRPC: Final = dict.fromkeys(WORKLOADS, "kserve-grpc")
 KSERVE_HTTP: Final = {**dict.fromkeys(WORKLOADS, "kserve-binary"), "add": "kserve-json", "image": "image-body"}
 KSERVE: Final[Mapping[Protocol, Mapping[str, str]]] = {"grpc": KSERVE_GRPC, "http": KSERVE_HTTP}
+MINDSPORE: Final[Mapping[Protocol, Mapping[str, str]]] = {"grpc": dict.fromkeys(WORKLOADS, "mindspore-grpc")}
+MINDSPORE_REST: Final[Mapping[Protocol, Mapping[str, str]]] = {"http": dict.fromkeys(WORKLOADS, "mindspore-json")}
 RAW: Final = dict.fromkeys(WORKLOADS, "raw")
 JSON: Final = {**dict.fromkeys(WORKLOADS, "json-list"), "tensor": "json-base64", "image": "json-file"}
 
@@ -34,7 +36,11 @@ class Server:
     code: bool = False
     """Whether salver gets the `servables/<workload>.py` to serve, or else the ONNX model alone."""
     settings: str = ""
-    """What is in the `salver.toml` beside it."""
+    """What is in the `salver.toml` beside it; for a start script, its `num_parallel_workers`."""
+    joined: bool = False
+    """Whether a `salver worker` of its own runs it, which joins the server over TCP."""
+    start_script: bool = False
+    """Whether it is started as by MindSpore Serving's scripts (see mindspore_server.py), not by `salver serve`."""
     admin: bool = False
     """Whether salver has an admin's socket, `admin` in its scratch folder."""
     every_core: bool = False
@@ -91,6 +97,26 @@ SERVERS: Final = {
             settings="in_process = true\n",
         ),
         Server(
+            "salver_joined",
+            "salver, a worker over TCP",
+            "`salver serve --accept-workers`, and `salver worker` with the same `servable.py`, which joins it",
+            requirements=(),
+            shown_versions=SALVER_VERSIONS,
+            workloads=("add",),
+            forms={"grpc": KSERVE_GRPC},
+            code=True,
+            joined=True,
+        ),
+        Server(
+            "salver_rest",
+            "salver, MindSpore Serving's REST",
+            "as salver alone, the same ONNX model, asked at `/model/...`",
+            requirements=(),
+            shown_versions=SALVER_VERSIONS,
+            workloads=("add",),
+            forms=MINDSPORE_REST,
+        ),
+        Server(
             "salver_one_worker",
             "salver, 1 worker",
             "the same as in a worker, and `workers = 1` in its `salver.toml`; all on both cores",
@@ -112,6 +138,32 @@ SERVERS: Final = {
             forms=KSERVE,
             code=True,
             settings="workers = 2\n",
+            every_core=True,
+        ),
+        Server(
+            "mindspore_one_worker",
+            "salver, `num_parallel_workers=1`",
+            "`start_servables` and `start_grpc_server` of `mindspore_serving.server`; all on both cores",
+            requirements=(),
+            shown_versions=SALVER_VERSIONS,
+            workloads=("instances",),
+            forms=MINDSPORE,
+            code=True,
+            settings="1",
+            start_script=True,
+            every_core=True,
+        ),
+        Server(
+            "mindspore_two_workers",
+            "salver, `num_parallel_workers=2`",
+            "the same, with one worker more",
+            requirements=(),
+            shown_versions=SALVER_VERSIONS,
+            workloads=("instances",),
+            forms=MINDSPORE,
+            code=True,
+            settings="2",
+            start_script=True,
             every_core=True,
         ),
         Server(

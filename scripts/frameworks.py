@@ -1,7 +1,8 @@
-"""Make the virtual environment of the heavy frameworks, in which `tests/frameworks` run, and link to it.
+"""Make a virtual environment of heavy frameworks, in which some of the tests run, and link to it.
 
 It lies outside the clone, under a name that says what is in it, so that every clone that wants the same uses the same.
-Takes the link's path. Standard library only: it is run by the Python that the environment shall have.
+Takes its name, which is one of ENVIRONMENTS, and the link's path. Standard library only: it is run by the Python that
+the environment shall have.
 """
 
 import fcntl
@@ -12,47 +13,92 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-REQUIREMENTS = Path(__file__).resolve().parent.parent / "tests" / "frameworks" / "requirements.txt"
-PYTHONS = ((3, 11), (3, 12))  # those that MindSpore has wheels for
-DISK_BYTES = 14 * 1000**3  # 8 stay; pip needs the rest while it unpacks
+TESTS = Path(__file__).resolve().parent.parent / "tests"
 
 
 class Impossible(Exception):
     """The environment cannot be made; the text says why, and what to do."""
 
 
-def folder() -> Path:
-    """Where the environment of these requirements and this Python is, or shall be."""
-    wanted = f"{REQUIREMENTS.read_text(encoding='utf-8')}{sys.version}"
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "salver" / f"frameworks-{hashlib.sha256(wanted.encode()).hexdigest()[:12]}"
+@dataclass(frozen=True)
+class Environment:
+    """What is installed: the requirements beside the tests, and then others without what they ask for in turn.
+
+    `pythons` are those that the main framework has wheels for; on disk it needs more while pip unpacks than it keeps.
+    """
+
+    name: str
+    holds: str
+    tests: str
+    pythons: tuple[tuple[int, int], ...]
+    disk_bytes: int
+    cost: str
+
+    @property
+    def requirements(self) -> Path:
+        return TESTS / self.tests / "requirements.txt"
+
+    @property
+    def alone(self) -> Path:
+        return TESTS / self.tests / "requirements-alone.txt"
+
+    def folder(self) -> Path:
+        """Where the environment of these requirements and this Python is, or shall be."""
+        texts = [file.read_text(encoding="utf-8") for file in (self.requirements, self.alone) if file.exists()]
+        wanted = f"{''.join(texts)}{sys.version}"
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        return cache / "salver" / f"{self.name}-{hashlib.sha256(wanted.encode()).hexdigest()[:12]}"
 
 
-def make(environment: Path) -> None:
+ENVIRONMENTS = (
+    Environment(
+        "frameworks",
+        "MindSpore and PyTorch",
+        "frameworks",
+        ((3, 11), (3, 12)),
+        14 * 1000**3,
+        "some minutes: 3 GB to download, 8 GB on disk",
+    ),
+    Environment(
+        "tensorflow",
+        "TensorFlow",
+        "saved_model",
+        ((3, 11), (3, 12), (3, 13)),
+        4 * 1000**3,
+        "a minute: 0.5 GB to download, 2 GB on disk",
+    ),
+)
+
+
+def make(wanted: Environment, folder: Path) -> None:
     """Make it under another name first, so that it is whole if it exists. Raises Impossible."""
-    unfinished = environment.with_name(f"{environment.name}.unfinished")
+    unfinished = folder.with_name(f"{folder.name}.unfinished")
     if unfinished.exists():
         shutil.rmtree(unfinished)
-    check_machine(environment.parent)
-    print(f"== installing MindSpore and PyTorch into {environment}")
-    print("== once, some minutes: 3 GB to download, 8 GB on disk", flush=True)
+    check_machine(wanted, folder.parent)
+    print(f"== installing {wanted.holds} into {folder}")
+    print(f"== once, {wanted.cost}", flush=True)
     run(sys.executable, "-m", "venv", unfinished)
-    pip = (unfinished / "bin" / "python", "-m", "pip", "--disable-pip-version-check")
-    run(*pip, "install", "--only-binary", ":all:", "--requirement", REQUIREMENTS)
-    unfinished.rename(environment)
+    install = (unfinished / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install")
+    run(*install, "--only-binary", ":all:", "--requirement", wanted.requirements)
+    if wanted.alone.exists():
+        run(*install, "--only-binary", ":all:", "--no-deps", "--requirement", wanted.alone)
+    unfinished.rename(folder)
 
 
-def check_machine(directory: Path) -> None:
+def check_machine(wanted: Environment, directory: Path) -> None:
     """Raises Impossible."""
-    if sys.version_info[:2] not in PYTHONS:
+    if sys.version_info[:2] not in wanted.pythons:
         version = ".".join(map(str, sys.version_info[:2]))
         remedy = "give make FRAMEWORKS_PYTHON=/path/to/python3.12"
-        raise Impossible(f"MindSpore has no wheel for Python {version}: {remedy}")
+        raise Impossible(f"{wanted.holds} cannot be installed for Python {version}, which lacks wheels: {remedy}")
     free = shutil.disk_usage(directory).free
-    if free < DISK_BYTES:
-        raise Impossible(f"{directory} has {free / 1e9:.0f} GB free, but {DISK_BYTES / 1e9:.0f} are needed: make room")
+    if free < wanted.disk_bytes:
+        need = wanted.disk_bytes / 1e9
+        raise Impossible(f"{directory} has {free / 1e9:.0f} GB free, but {need:.0f} are needed: make room")
 
 
 def run(*command: str | Path) -> None:
@@ -62,10 +108,10 @@ def run(*command: str | Path) -> None:
 
 
 @contextmanager
-def alone(environment: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """One process at a time makes an environment, whatever clone it belongs to."""
-    environment.parent.mkdir(parents=True, exist_ok=True)
-    with environment.with_name(f"{environment.name}.lock").open("w") as lock:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f"{folder.name}.lock").open("w") as lock:
         os.set_inheritable(lock.fileno(), True)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -75,25 +121,26 @@ def alone(environment: Path) -> Iterator[None]:
         yield
 
 
-def link(place: Path, environment: Path) -> None:
+def link(place: Path, folder: Path) -> None:
     """Let `place` be a link to the environment, whatever link it was before."""
     fresh = place.with_name(f"{place.name}.{os.getpid()}")
-    fresh.symlink_to(environment)
+    fresh.symlink_to(folder)
     fresh.replace(place)
 
 
-def main(place: Path) -> int:
-    environment = folder()
+def main(wanted: Environment, place: Path) -> int:
+    folder = wanted.folder()
     try:
-        with alone(environment):
-            if not environment.exists():
-                make(environment)
+        with alone(folder):
+            if not folder.exists():
+                make(wanted, folder)
     except Impossible as error:
         print(f"== {error}", file=sys.stderr)
         return 1
-    link(place, environment)
+    link(place, folder)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    [chosen] = [each for each in ENVIRONMENTS if each.name == sys.argv[1]]
+    sys.exit(main(chosen, Path(sys.argv[2])))

@@ -1,12 +1,15 @@
 """The pages of `docs/` are true: their blocks are run as they stand there. See `support.reading`."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from onnx import save
 from support.reading import Page, reader
+from support.saved_models import mnist, written
 
 from examples.models import digits, trained_digits
+from salver.repository.settings import SavedModelSettings, read_settings
 
 PYTHON = Page("docs/python.md")
 
@@ -28,3 +31,19 @@ def test_what_is_typed_does_what_is_written_there(tmp_path: Path, page: str) -> 
     with reader(tmp_path) as person:
         for command, expected in Page(page).commands():
             person.type(command, expected)
+
+
+def test_the_page_on_tensorflow_is_true(tmp_path: Path) -> None:
+    page = Page("docs/tensorflow.md")
+    with reader(tmp_path) as person:
+        written(tmp_path / "models", "mnist", mnist())
+        for command, expected in page.commands():
+            person.type(command, expected)
+
+
+def test_the_settings_of_saved_models_are_the_documented_ones(tmp_path: Path) -> None:
+    [block] = Page("docs/tensorflow.md").of("toml")
+    (tmp_path / "salver.toml").write_text(block)
+    documented = read_settings(tmp_path / "salver.toml").saved_model
+    assert documented == SavedModelSettings(signatures=("serving_default",))
+    assert all(each.name in block for each in fields(SavedModelSettings))

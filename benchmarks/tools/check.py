@@ -19,7 +19,7 @@ from itertools import count, cycle
 
 import grpc
 
-from benchmarks.tools.forms import FORMS, GRPC_FORMS, GRPC_PREFIX, Inputs, Request
+from benchmarks.tools.forms import FORMS, GRPC_PREFIX, Inputs, Request
 from benchmarks.tools.reference import LOAD_SEED, agree, random_inputs, reference
 from benchmarks.workloads import WORKLOADS, Workload
 
@@ -38,8 +38,8 @@ class Asker:
         self._workload = workload
         self._form = FORMS[form]
         self._answer = reference(workload)
-        self._send = _grpc_sender(port) if form in GRPC_FORMS else _http_sender(port)
-        self._framing = GRPC_PREFIX if form in GRPC_FORMS else 0
+        self._send = _grpc_sender(port) if self._form.grpc else _http_sender(port)
+        self._framing = GRPC_PREFIX if self._form.grpc else 0
 
     def ask(self, seed: int) -> int:
         """The number of body bytes of a right answer; raises on a wrong one."""

@@ -13,7 +13,9 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 from kserve_pb2 import ModelInferRequest, ModelInferResponse
-from predict_pb2 import PredictRequest, PredictResponse
+from ms_service_pb2 import MS_FLOAT32, MS_INT64, PredictReply, PredictRequest
+from predict_pb2 import PredictRequest as TensorFlowRequest
+from predict_pb2 import PredictResponse as TensorFlowResponse
 
 from benchmarks.raw import DATATYPES, Array, from_raw, objects, to_raw
 from benchmarks.workloads import Workload
@@ -23,9 +25,11 @@ Inputs: TypeAlias = Mapping[str, Array]
 GRPC_PATH: Final = "/inference.GRPCInferenceService/ModelInfer"
 PREDICT_PATH: Final = "/tensorflow.serving.PredictionService/Predict"
 GRPC: Final = {"content-type": "application/grpc", "te": "trailers"}
-GRPC_FORMS: Final = ("kserve-grpc", "predict-grpc")
 FLOAT: Final = 1
 """TensorFlow's number for float32."""
+MINDSPORE_PATH: Final = "/mindspore.serving.proto.MSService/Predict"
+MINDSPORE_METHOD: Final = "predict"
+MINDSPORE_TYPES: Final = {"float32": MS_FLOAT32, "int64": MS_INT64}
 GRPC_PREFIX: Final = 5
 HEADER_LENGTH: Final = "Inference-Header-Content-Length"
 JSON: Final = {"content-type": "application/json"}
@@ -48,6 +52,7 @@ class Form:
 
     write: Callable[[Workload, Inputs], Request]
     read: Callable[[Workload, Mapping[str, str], bytes], Array]
+    grpc: bool = False
 
 
 def framed(message: bytes) -> bytes:
@@ -72,7 +77,7 @@ def _read_kserve_grpc(workload: Workload, headers: Mapping[str, str], body: byte
 
 def _write_predict_grpc(workload: Workload, inputs: Inputs) -> Request:
     """As TensorFlow's own `make_tensor_proto` has arrays of numbers."""
-    message = PredictRequest()
+    message = TensorFlowRequest()
     message.model_spec.name = workload.name
     for tensor in workload.inputs:
         written = message.inputs[tensor.name]
@@ -84,7 +89,7 @@ def _write_predict_grpc(workload: Workload, inputs: Inputs) -> Request:
 
 
 def _read_predict_grpc(workload: Workload, headers: Mapping[str, str], body: bytes) -> Array:
-    output = PredictResponse.FromString(body).outputs[workload.output.name]
+    output = TensorFlowResponse.FromString(body).outputs[workload.output.name]
     shape = tuple(dim.size for dim in output.tensor_shape.dim)
     if (output.dtype, shape) != (FLOAT, workload.output.shape):
         raise ValueError(f"the answer is of type {output.dtype} and shape {shape}")
@@ -127,6 +132,42 @@ def _read_kserve_binary(workload: Workload, headers: Mapping[str, str], body: by
     if output["parameters"]["binary_data_size"] != len(body) - split:
         raise ValueError("binary_data_size is not the number of bytes behind the JSON part")
     return from_raw(body[split:], output["datatype"], workload.output.shape)
+
+
+def _write_mindspore_grpc(workload: Workload, inputs: Inputs) -> Request:
+    """An instance for each row of the inputs."""
+    message = PredictRequest()
+    message.servable_spec.name, message.servable_spec.method_name = workload.name, MINDSPORE_METHOD
+    for row in range(workload.inputs[0].shape[0]):
+        items = message.instances.add().items
+        for tensor in workload.inputs:
+            items[tensor.name].shape.dims.extend(tensor.shape[1:])
+            items[tensor.name].dtype = MINDSPORE_TYPES[tensor.dtype]
+            items[tensor.name].data = inputs[tensor.name][row].tobytes()
+    return Request(MINDSPORE_PATH, message.SerializeToString(), GRPC)
+
+
+def _read_mindspore_grpc(workload: Workload, headers: Mapping[str, str], body: bytes) -> Array:
+    answer = PredictReply.FromString(body)
+    if answer.error_msg:
+        raise ValueError(f"the answer is an error: {answer.error_msg[0].error_msg.decode()}")
+    data = b"".join(each.items[workload.output.name].data for each in answer.instances)
+    return np.frombuffer(data, workload.output.dtype).reshape(workload.output.shape)
+
+
+def _write_mindspore_json(workload: Workload, inputs: Inputs) -> Request:
+    rows = range(workload.inputs[0].shape[0])
+    instances = [{t.name: inputs[t.name][row].tolist() for t in workload.inputs} for row in rows]
+    path = f"/model/{workload.name}:{MINDSPORE_METHOD}"
+    return Request(path, json.dumps({"instances": instances}).encode(), JSON)
+
+
+def _read_mindspore_json(workload: Workload, headers: Mapping[str, str], body: bytes) -> Array:
+    answer = json.loads(body)
+    if "error_msg" in answer:
+        raise ValueError(f"the answer is an error: {answer['error_msg']}")
+    rows = [each[workload.output.name] for each in answer["instances"]]
+    return np.asarray(rows, workload.output.dtype).reshape(workload.output.shape)
 
 
 def _write_image_body(workload: Workload, inputs: Inputs) -> Request:
@@ -204,11 +245,13 @@ def _expect(workload: Workload, name: str, datatype: str, shape: tuple[int, ...]
 
 
 FORMS: Final = {
-    "kserve-grpc": Form(_write_kserve_grpc, _read_kserve_grpc),
-    "predict-grpc": Form(_write_predict_grpc, _read_predict_grpc),
+    "kserve-grpc": Form(_write_kserve_grpc, _read_kserve_grpc, grpc=True),
+    "predict-grpc": Form(_write_predict_grpc, _read_predict_grpc, grpc=True),
     "kserve-json": Form(_write_kserve_json, _read_kserve_json),
     "kserve-binary": Form(_write_kserve_binary, _read_kserve_binary),
     "image-body": Form(_write_image_body, _read_image_body),
+    "mindspore-grpc": Form(_write_mindspore_grpc, _read_mindspore_grpc, grpc=True),
+    "mindspore-json": Form(_write_mindspore_json, _read_mindspore_json),
     "raw": Form(_write_raw, _read_raw),
     "json-list": Form(_write_json_list, _read_json_list),
     "json-base64": Form(_write_json_base64, _read_json_base64),

@@ -1,9 +1,11 @@
 import json
+from dataclasses import replace
 
 from salver.authoring.spec import (
     Contract,
     Input,
     Method,
+    Origin,
     Plan,
     Policy,
     Port,
@@ -90,3 +92,16 @@ def test_contracts_are_shown_as_people_write_signatures() -> None:
     assert str(one_stage("m", StageSpec("s", (X, scalar), (Y,), None)).contract) == (
         "(x: float32[2, width, any] = ..., label: int64) -> (y: json)"
     )
+
+
+def test_what_a_saved_model_says_of_a_signature_is_written_and_read() -> None:
+    origin = Origin("tensorflow/serving/predict", {"x": "serving_default_x:0"}, {"y": "StatefulPartitionedCall:0"})
+    plain = servable(None)
+    method = one_stage("serving_default", plain.stages[0], origin=origin)
+    form = json.loads(replace(plain, methods=(method,)).to_json())
+    assert form["methods"][0]["origin"] == {
+        "method_name": "tensorflow/serving/predict",
+        "inputs": {"x": "serving_default_x:0"},
+        "outputs": {"y": "StatefulPartitionedCall:0"},
+    }
+    assert servable_from_form(form).methods == (method,)

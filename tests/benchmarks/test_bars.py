@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.bars import LOADING_TITLES, Alone, Asked, RatioBar, judge
+from benchmarks.bars import LOADING_TITLES, Alone, Asked, DelayBar, RatioBar, judge
 from benchmarks.changes import Growth, Loading
 from benchmarks.isolation import Situations, median_of
 from benchmarks.measure import Cell
@@ -36,6 +36,30 @@ def test_a_bar_compares_with_the_best_of_those_it_names(bar: RatioBar, got: str,
 def test_a_bar_is_not_judged_while_one_of_those_it_names_has_no_figure() -> None:
     verdict = RatioBar("image", 16, OURS, (GRPC_AIO, MOSEC), 1.3).verdict(Summary([cell(OURS, 600), cell(MOSEC, 400)]))
     assert verdict.met is None
+
+
+@pytest.mark.parametrize(("limit_ms", "met"), [(0.15, False), (0.2, True)])
+def test_a_delay_is_the_difference_of_two_latencies(limit_ms: float, met: bool) -> None:
+    rounds = [
+        Cell(1, server, "add", "grpc", 1, 100, 1.0, 1.0, 0.1, p50_us, p50_us, 1)
+        for server, p50_us in (("salver_joined", 260.0), ("salver_python", 100.0))
+    ]
+    bar = DelayBar("add", ("salver_joined", "grpc"), ("salver_python", "grpc"), limit_ms)
+    verdict = bar.verdict(Summary(rounds))
+    assert (verdict.got, verdict.met) == ("0.160 ms", met)
+    assert bar.verdict(Summary(rounds[:1])).met is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted"),
+    [
+        ("`instances`, c=16, requests/s: salver, `num_parallel_workers=2`, gRPC", ">= 1.8 x"),
+        ("`add`, c=1, p50: salver, a worker over TCP, gRPC", "<= 0.15 ms"),
+        ("`add`, c=64, requests/s: salver, MindSpore Serving's REST, HTTP", ">= 0.8 x"),
+    ],
+)
+def test_what_users_of_mindspore_serving_wait_for_has_its_bars(asked: str, wanted: str) -> None:
+    assert wanted in [each.wanted for each in judge(Summary([]), Alone()) if each.title.startswith(asked)]
 
 
 def test_a_busy_servable_is_held_against_a_busy_stranger_by_the_medians_of_the_rounds() -> None:

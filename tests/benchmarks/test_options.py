@@ -33,6 +33,7 @@ def test_a_group_stands_for_its_parts_in_the_order_of_the_run() -> None:
 
 def test_only_servers_that_have_something_to_do_are_set_up() -> None:
     assert parse(["--only", "rows"]).servers == ("salver_one_worker", "salver_two_workers")
+    assert parse(["--only", "instances"]).servers == ("mindspore_one_worker", "mindspore_two_workers")
     assert parse(["--only", "image", "--peers", "mosec,triton"]).servers == ("salver_python", "mosec")
 
 

@@ -22,6 +22,11 @@ def test_words_need_no_quotes_where_text_is_declared() -> None:
     assert read_value("x", '["a", "b"]', TEXTS).tolist() == ["a", "b"]
 
 
+@pytest.mark.parametrize(("text", "dtype"), [("[[1, 2]]", np.int64), ("[[1.5, 2]]", np.float64), ("true", np.bool_)])
+def test_numbers_go_as_what_they_are_where_text_may_stand_for_anything(text: str, dtype: object) -> None:
+    assert read_value("x", text, TensorMetadata("x", "BYTES", (-1, -1))).dtype == dtype
+
+
 def test_files_are_arrays_or_json_or_bytes(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.array([[1, 2]], np.int16))
     (tmp_path / "b.json").write_text("[[3, 4]]")

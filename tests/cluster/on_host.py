@@ -1,4 +1,4 @@
-"""A `salver` command in a network namespace: python on_host.py NAMESPACE ARGUMENTS"""
+"""A `salver` command in a network namespace, or a script: python on_host.py NAMESPACE ARGUMENTS|SCRIPT.py"""
 
 import ctypes
 import os
@@ -19,4 +19,8 @@ def enter(namespace: str) -> None:
 
 if __name__ == "__main__":
     enter(sys.argv.pop(1))
-    runpy.run_module("salver", run_name="__main__", alter_sys=True)
+    if sys.argv[1].endswith(".py"):
+        del sys.argv[0]
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    else:
+        runpy.run_module("salver", run_name="__main__", alter_sys=True)

@@ -9,7 +9,7 @@ from mindspore_server.scripts import Script
 from support.http import post
 from support.waiting import until
 
-_ON_HOST = Path(__file__).with_name("on_host.py")
+ON_HOST = Path(__file__).with_name("on_host.py")
 _GATE = "accepting workers at "
 
 
@@ -17,7 +17,7 @@ class Salver(Script):
     """A `salver` command, on this host or in a network namespace."""
 
     def __init__(self, *arguments: str, host: str = "", **variables: str) -> None:
-        script, first = (_ON_HOST, host) if host else (Path("-m"), "salver")
+        script, first = (ON_HOST, host) if host else (Path("-m"), "salver")
         super().__init__(script, first, *arguments, folder=Path.cwd(), **variables)
 
     def say(self, text: str, times: int = 1) -> None:

@@ -3,15 +3,17 @@
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from mindspore_server.scripts import TUTORIALS, Script, put_servable, started
 from support.waiting import until
 
 from cluster.credentials import TOKEN, of_server, of_worker
-from cluster.processes import Salver, joined, running
+from cluster.processes import ON_HOST, Salver, joined, running
+from mindspore_serving.client import Client as MindsporeClient
 from salver.client.api import Client
 from salver.client.errors import Unavailable
 
@@ -117,3 +119,43 @@ def test_a_worker_of_another_host_serves_and_is_missed_when_its_cable_is_pulled(
             hosts.plug("up")
             joined(worker, 2)
             until(doubled)
+
+
+OF_MASTER = """
+from mindspore_serving import master, server
+
+server.start_grpc_server("unix:{socket}")
+master.start_master_server("{MASTER}", 8600)
+"""
+OF_WORKER = """
+from mindspore_serving import worker
+
+worker.start_servable("{folder}", "add", master_ip="{MASTER}", master_port=8600, worker_ip="{WORKER}", worker_port=6600)
+"""
+
+
+def variables(certificates: Path, who: str, authority: str) -> dict[str, str]:
+    files = {"CERTIFICATE": f"{who}.crt", "KEY": f"{who}.key", authority: "ca.crt"}
+    named = {f"SALVER_TLS_{name}": str(certificates / file) for name, file in files.items()}
+    return {**named, "SALVER_WORKER_TOKEN": TOKEN}
+
+
+def test_so_does_one_of_mindspore_serving_by_what_its_environment_says(
+    hosts: Hosts, certificates: Path, tmp_path: Path
+) -> None:
+    put_servable("add", tmp_path, TUTORIALS / "r1.2" / "servable_config.py")
+    socket, texts = tmp_path / "s", {"master.py": OF_MASTER, "worker.py": OF_WORKER}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text.format(MASTER=MASTER, WORKER=WORKER, folder=tmp_path, socket=socket))
+    ones = np.ones((2, 2), np.float32)
+    client = MindsporeClient(f"unix:{socket}", "add", "add_common")
+
+    def script(host: str, name: str, wait_for: str, **environment: str) -> AbstractContextManager[Script]:
+        return started(ON_HOST, host, str(tmp_path / name), wait_for=wait_for, folder=tmp_path, **environment)
+
+    with (
+        script(hosts.worker, "worker.py", "Serving worker start success", **variables(certificates, "client", "CA")),
+        script(hosts.master, "master.py", "Serving master", **variables(certificates, "server", "CLIENT_CA")) as master,
+    ):
+        until(lambda: isinstance(client.infer({"x1": ones, "x2": ones}), list))
+        assert TOKEN not in master.output

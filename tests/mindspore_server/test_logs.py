@@ -119,6 +119,24 @@ def test_salver_serve_writes_no_files(tmp_path: Path, monkeypatch: pytest.Monkey
         assert not list((tmp_path / "here").iterdir())
 
 
+@pytest.mark.parametrize(
+    ("variables", "told"), [({"GLOG_v": "1"}, True), ({"MS_SUBMODULE_LOG_v": "{SERVING:1}"}, True), ({}, False)]
+)
+def test_below_warnings_the_time_of_each_batch_is_told(
+    tmp_path: Path, variables: Mapping[str, str], told: bool
+) -> None:
+    place = Place(tmp_path, devices=0)
+    with started(place.script, **variables):
+        place.note("hello")
+        until(lambda: "asked for hello\n" in place.logs()["log_talk_device0_version1.log"])
+        place.note("again")
+        until(lambda: "asked for again\n" in place.logs()["log_talk_device0_version1.log"])
+        lines = place.logs()["log_talk_device0_version1.log"].splitlines()
+        found = [line for line in lines if line.startswith("WorkerRequestHandle Time Cost # ")]
+        assert bool(found) == told
+        assert all(line.endswith(" ms, note.noted, instances count 1") for line in found)
+
+
 @pytest.mark.parametrize(("level", "heard"), [("2", True), ("3", False)])
 def test_glog_v_3_is_for_errors_only(tmp_path: Path, level: str, heard: bool) -> None:
     place = Place(tmp_path, devices=0)

@@ -160,6 +160,14 @@ def test_a_worker_that_cannot_start_ends_everything(
     assert "Connection refused" in ask(address, "echo", "echo", x="text")
 
 
+def test_the_death_of_a_worker_is_told_as_such(tmp_path: Path) -> None:
+    told = failure(write(tmp_path, "import os\nos._exit(3)", "add"))
+    assert told.startswith(
+        "Fail to start workers because of death of one worker: {servable name:add, device id:0, "
+        "<its worker ended with status 3 before it served; "
+    )
+
+
 def test_a_worker_without_a_device_is_called_an_extra_one(tmp_path: Path) -> None:
     write(tmp_path, "1 / 0", "add")
     told = failure(ServableStartConfig(str(tmp_path), "add", num_parallel_workers=2))

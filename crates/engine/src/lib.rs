@@ -27,4 +27,4 @@ pub use flow::{Batch, BatchId, BatchOutcome, Note, Piece, Reason, Segment};
 pub use lanes::LaneId;
 pub use routing::{Entry, Router, Routes};
 pub use statistics::{Histogram, StageStatistics, Statistics, SIZE_BOUNDS, TIME_BOUNDS};
-pub use version::{Bell, Caller, Delivery, Mailbox, Version};
+pub use version::{Bell, Caller, Delivery, Home, Mailbox, Resident, Version};

@@ -1,7 +1,8 @@
 //! A servable version that is being served: the engine behind a lock, with a clock, sleeping lanes and mailboxes.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use salver_core::{Error, Item, Servable, Tensor};
@@ -29,14 +30,31 @@ pub trait Mailbox: Send + Sync {
 
 pub type Caller = Arc<dyn Mailbox>;
 
-/// How a lane that does not wait in [`Version::take_blocking`] is reached. Quickly, without blocking, and without
-/// calling back into a version.
+/// How a lane that does not wait in [`Version::take_blocking`] is reached. Quickly and without blocking.
 pub trait Bell: Send + Sync {
-    /// There is something to take.
+    /// There is something to take. Whoever rings may find itself taking it.
     fn ring(&self);
 
-    /// Something about a batch that the lane runs.
+    /// Something about a batch that the lane runs. It must not call back into a version.
     fn tell(&self, batch: BatchId, note: Note);
+
+    /// There is a thread that can watch what the lane would otherwise need one of its own for.
+    fn settle(self: Arc<Self>, _home: &dyn Home) {}
+}
+
+/// A thread that waits for sockets anyway.
+pub trait Home: Send + Sync {
+    /// Tells `resident` whenever something has come to `socket`, until it wants no more or this thread ends.
+    fn watch(&self, socket: OwnedFd, resident: Arc<dyn Resident>);
+}
+
+/// Who has a socket watched. Quickly and without blocking.
+pub trait Resident: Send + Sync {
+    /// Something may have come since the last time; whether it wants to hear of more.
+    fn readable(&self) -> bool;
+
+    /// Nobody watches any more.
+    fn homeless(&self);
 }
 
 #[derive(Clone)]
@@ -50,6 +68,12 @@ impl Reached {
         match self {
             Reached::Here(condition) => condition.notify_all(),
             Reached::There(bell) => bell.ring(),
+        }
+    }
+
+    fn settle(self, home: &dyn Home) {
+        if let Reached::There(bell) = self {
+            bell.settle(home);
         }
     }
 
@@ -75,6 +99,7 @@ pub struct Version {
     /// Held while items of streaming calls are delivered, and taken before `inside` is released, so that they
     /// arrive in the order of events.
     turn: Mutex<()>,
+    home: OnceLock<Arc<dyn Home>>,
 }
 
 impl AsRef<Servable> for Version {
@@ -94,7 +119,7 @@ impl Version {
     pub fn new(servable: Servable) -> Result<Arc<Version>, Error> {
         let engine = Engine::new(&servable)?;
         let inside = Mutex::new(Inside { engine, bells: BTreeMap::new() });
-        Ok(Arc::new(Version { servable, inside, turn: Mutex::new(()) }))
+        Ok(Arc::new(Version { servable, inside, turn: Mutex::new(()), home: OnceLock::new() }))
     }
 
     pub fn servable(&self) -> &Servable {
@@ -118,7 +143,19 @@ impl Version {
 
     /// The same for whoever has other things to wait for too: it takes when the bell rings.
     pub fn add_lane_with_bell(&self, stages: Vec<usize>, slots: usize, bell: Arc<dyn Bell>) -> LaneId {
-        self.enlist(stages, slots, Reached::There(bell))
+        let lane = self.enlist(stages, slots, Reached::There(Arc::clone(&bell)));
+        if let Some(home) = self.home.get() {
+            bell.settle(&**home);
+        }
+        lane
+    }
+
+    /// Where lanes with a bell may live from now on. The first one stays.
+    pub fn settle(&self, home: &Arc<dyn Home>) {
+        if self.home.set(Arc::clone(home)).is_ok() {
+            let bells: Vec<Reached> = lock(&self.inside).bells.values().cloned().collect();
+            bells.into_iter().for_each(|bell| bell.settle(&**home));
+        }
     }
 
     fn enlist(&self, stages: Vec<usize>, slots: usize, reached: Reached) -> LaneId {
@@ -242,10 +279,11 @@ impl Version {
         }
         let turn = out.streams.then(|| lock(&self.turn));
         drop(inside);
-        rung.iter().for_each(Reached::ring);
         told.into_iter().for_each(|(bell, batch, note)| bell.tell(batch, note));
         mail.into_iter().for_each(|(mailbox, deliveries)| mailbox.deliver(deliveries));
         drop(turn);
+        // Whoever is rung may come back to this version.
+        rung.iter().for_each(Reached::ring);
     }
 }
 

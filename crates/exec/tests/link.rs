@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rustix::event::{poll, PollFd, PollFlags};
 use rustix::fs::{fcntl_add_seals, ftruncate, memfd_create, MemfdFlags, SealFlags};
 use salver_core::{Source, *};
 use salver_engine::*;
@@ -68,7 +69,38 @@ fn memory(size: u64) -> OwnedFd {
     file
 }
 
-fn pair(arena: u64) -> (LaneFiles, LaneFiles) {
+/// Room for some of the tensors here, and too small for others.
+const ARENA: u64 = 300_000;
+
+/// Where a worker is, and who watches for what it sends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Place {
+    /// On this host, watched by the link's own thread.
+    Here,
+    /// On this host, watched by a thread that serves others too.
+    Housed,
+    /// On another host.
+    There,
+}
+
+const PLACES: [Place; 3] = [Place::Here, Place::Housed, Place::There];
+
+/// Watches every socket in a thread of its own.
+struct House;
+
+impl Home for House {
+    fn watch(&self, socket: OwnedFd, resident: Arc<dyn Resident>) {
+        std::thread::spawn(move || loop {
+            poll(&mut [PollFd::new(&socket, PollFlags::IN)], None).unwrap();
+            if !resident.readable() {
+                return resident.homeless();
+            }
+        });
+    }
+}
+
+fn pair(place: Place) -> (LaneFiles, LaneFiles) {
+    let arena = if place == Place::There { 0 } else { ARENA };
     let (server, worker) = UnixStream::pair().unwrap();
     let (to_worker, from_worker) = (memory(arena), memory(arena));
     let copy = |file: &OwnedFd| file.try_clone().unwrap();
@@ -80,11 +112,6 @@ fn pair(arena: u64) -> (LaneFiles, LaneFiles) {
     };
     (files(server, mine), files(worker, yours))
 }
-
-const ARENA: u64 = 1 << 20;
-
-/// Links of one host, and of two.
-const ARENAS: [u64; 2] = [ARENA, 0];
 
 struct Bench {
     version: Arc<Version>,
@@ -99,9 +126,12 @@ fn options(run_timeout: Duration) -> LinkOptions {
 }
 
 impl Bench {
-    fn new(servable: Servable, arena: u64, options: LinkOptions) -> (Bench, LaneFiles) {
+    fn new(servable: Servable, place: Place, options: LinkOptions) -> (Bench, LaneFiles) {
         let version = Version::new(servable).unwrap();
-        let (server, worker) = pair(arena);
+        let (server, worker) = pair(place);
+        if place == Place::Housed {
+            version.settle(&(Arc::new(House) as Arc<dyn Home>));
+        }
         let link = spawn_link(Arc::clone(&version), server, options).unwrap();
         let (sender, answers) = channel();
         let caller: Caller = Arc::new(Inbox(Mutex::new(sender)));
@@ -111,10 +141,10 @@ impl Bench {
     /// A bench whose worker is run by `work` in a thread of its own.
     fn with_worker(
         servable: Servable,
-        arena: u64,
+        place: Place,
         work: impl FnOnce(&mut Worker) + Send + 'static,
     ) -> (Bench, JoinHandle<()>) {
-        let (bench, files) = Bench::new(servable, arena, options(PATIENCE));
+        let (bench, files) = Bench::new(servable, place, options(PATIENCE));
         let thread = std::thread::spawn(move || work(&mut Worker::new(files).unwrap()));
         (bench, thread)
     }
@@ -189,8 +219,8 @@ fn echo(worker: &mut Worker) {
 
 #[test]
 fn tensors_of_all_sizes_come_back() {
-    for arena in ARENAS {
-        let (mut bench, worker) = Bench::with_worker(servable(Policy::default(), false), arena, echo);
+    for place in PLACES {
+        let (mut bench, worker) = Bench::with_worker(servable(Policy::default(), false), place, echo);
         for width in [1, 1000, 40_000, 70_000, 400_000, 3_000_000] {
             for _ in 0..5 {
                 bench.call(&[3, 5, 7], width, false);
@@ -205,7 +235,7 @@ fn tensors_of_all_sizes_come_back() {
 fn text_comes_back() {
     let mut text = servable(Policy::default(), false);
     text.methods[0].contract.inputs[0].dtype = Some(DType::Str);
-    let (mut bench, worker) = Bench::with_worker(text, ARENA, echo);
+    let (mut bench, worker) = Bench::with_worker(text, Place::Housed, echo);
     let long = "x".repeat(100_000);
     let values = ["", "a", "ü", &long].map(|value| bytes::Bytes::from(value.to_owned())).to_vec();
     let column = Tensor::variable(DType::Str, Shape::new([4]), values).unwrap();
@@ -228,7 +258,7 @@ fn rows_fail_one_by_one_and_batches_as_a_whole() {
         }
     };
     let policy = Policy { isolate_rows: false, ..Policy::default() };
-    let (mut bench, worker) = Bench::with_worker(servable(policy, false), ARENA, work);
+    let (mut bench, worker) = Bench::with_worker(servable(policy, false), Place::Housed, work);
     for first in [1, 2] {
         bench.call(&[first, first], 4, false);
         assert!(matches!(bench.answer(), Err(Error::Author { message, .. }) if message == "no"));
@@ -239,9 +269,9 @@ fn rows_fail_one_by_one_and_batches_as_a_whole() {
 #[test]
 fn a_worker_that_goes_fails_what_it_had_started_and_what_waits() {
     // How many batches it takes before it goes, all but the last of them answered.
-    let cases = ARENAS.iter().flat_map(|&arena| (0..3usize).map(move |taken| (arena, taken)));
-    for (arena, taken) in cases {
-        let (mut bench, files) = Bench::new(servable(single_rows(), false), arena, options(PATIENCE));
+    let cases = PLACES.iter().flat_map(|&place| (0..3usize).map(move |taken| (place, taken)));
+    for (place, taken) in cases {
+        let (mut bench, files) = Bench::new(servable(single_rows(), false), place, options(PATIENCE));
         (0..3).for_each(|row| _ = bench.call(&[row], 4, false));
         let mut worker = Worker::new(files).unwrap();
         for count in 1..=taken {
@@ -266,11 +296,11 @@ fn a_worker_that_goes_fails_what_it_had_started_and_what_waits() {
 
 #[test]
 fn what_a_lost_worker_had_not_started_is_run_by_another() {
-    let (mut bench, files) = Bench::new(servable(single_rows(), false), ARENA, options(PATIENCE));
+    let (mut bench, files) = Bench::new(servable(single_rows(), false), Place::Housed, options(PATIENCE));
     (0..2).for_each(|row| _ = bench.call(&[row], 4, false));
     let mut first = Worker::new(files).unwrap();
     first.take(true).unwrap().unwrap();
-    let (server, files) = pair(ARENA);
+    let (server, files) = pair(Place::Housed);
     let second = spawn_link(Arc::clone(&bench.version), server, options(PATIENCE)).unwrap();
     let worker = std::thread::spawn(move || echo(&mut Worker::new(files).unwrap()));
     drop(first);
@@ -298,7 +328,7 @@ fn what_is_no_worker_of_this_version_is_shown_the_door() {
         ([hello, vec![2, 1]].concat(), "the worker is gone"),
     ];
     for (bytes, wanted) in cases {
-        let (mut bench, files) = Bench::new(servable(Policy::default(), false), ARENA, options(PATIENCE));
+        let (mut bench, files) = Bench::new(servable(Policy::default(), false), Place::Housed, options(PATIENCE));
         bench.call(&[1], 4, false);
         let mut socket = UnixStream::from(files.socket);
         socket.write_all(&bytes).unwrap();
@@ -312,7 +342,7 @@ fn what_is_no_worker_of_this_version_is_shown_the_door() {
 #[test]
 fn a_batch_that_runs_too_long_costs_the_worker_its_lane() {
     let limit = Duration::from_millis(50);
-    let (mut bench, files) = Bench::new(servable(Policy::default(), false), ARENA, options(limit));
+    let (mut bench, files) = Bench::new(servable(Policy::default(), false), Place::Housed, options(limit));
     let mut worker = Worker::new(files).unwrap();
     bench.call(&[1], 4, false);
     worker.take(true).unwrap().unwrap();
@@ -324,7 +354,7 @@ fn a_batch_that_runs_too_long_costs_the_worker_its_lane() {
 fn who_waits_for_a_caller_to_read_is_not_taken_for_hung() {
     let limit = Duration::from_millis(50);
     let options = LinkOptions { concurrent: true, ..options(limit) };
-    let (mut bench, files) = Bench::new(servable(Policy::default(), true), ARENA, options);
+    let (mut bench, files) = Bench::new(servable(Policy::default(), true), Place::Housed, options);
     let ticket = bench.call(&[8], 2, true);
     let mut worker = Worker::new(files).unwrap();
     let opened = worker.take(true).unwrap().unwrap();
@@ -349,7 +379,7 @@ fn a_full_arena_is_no_trouble() {
         let whole = |column: &Tensor| column.bytes().iter().all(|&byte| byte == column.bytes()[0]);
         assert!(kept.iter().all(whole));
     };
-    let (mut bench, worker) = Bench::with_worker(servable(Policy::default(), false), 300_000, work);
+    let (mut bench, worker) = Bench::with_worker(servable(Policy::default(), false), Place::Housed, work);
     let mut answers = Vec::new();
     for row in 0..20 {
         bench.call(&[row], 90_000, false);
@@ -378,7 +408,7 @@ fn a_worker_calls_models_of_its_servable_and_nothing_else() {
             worker.flush().unwrap();
         }
     };
-    let (mut bench, worker) = Bench::with_worker(servable(Policy::default(), false), ARENA, work);
+    let (mut bench, worker) = Bench::with_worker(servable(Policy::default(), false), Place::Housed, work);
     let model = bench.version.add_lane(vec![1], 1);
     bench.call(&[4, 6], 3, false);
     let batch = bench.version.take_blocking(model).unwrap();
@@ -407,7 +437,7 @@ fn a_sequence_is_answered_item_by_item_as_far_as_there_is_credit() {
         end_sequence(worker, &opened);
         while worker.take(true).unwrap().is_some() {}
     };
-    let (mut bench, worker) = Bench::with_worker(servable(Policy::default(), true), ARENA, work);
+    let (mut bench, worker) = Bench::with_worker(servable(Policy::default(), true), Place::Housed, work);
     let ticket = bench.call(&[8], 2, true);
     let kind = |delivery: Delivery| (delivery.done, delivery.items[0].last);
     (0..64).for_each(|_| assert_eq!(kind(bench.delivery()), (false, false)));
@@ -425,7 +455,7 @@ fn the_end_of_a_sequence_is_an_item_without_columns() {
             end_sequence(worker, &opened);
         }
     };
-    let (mut bench, worker) = Bench::with_worker(servable(Policy::default(), true), ARENA, work);
+    let (mut bench, worker) = Bench::with_worker(servable(Policy::default(), true), Place::Housed, work);
     bench.call(&[8], 2, true);
     let delivery = bench.delivery();
     assert!(delivery.done && delivery.items[0].last);

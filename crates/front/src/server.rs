@@ -4,12 +4,12 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 
-use salver_engine::{Routes, Version};
+use salver_engine::{Home, Routes, Version};
 
 use crate::net::address::Address;
 use crate::net::connection::Socket;
 use crate::net::listener::Listener;
-use crate::net::thread::{NetworkThread, Order};
+use crate::net::thread::{House, NetworkThread, Order};
 use crate::reload::Reload;
 use crate::service::Rights;
 use crate::settings::Settings;
@@ -74,6 +74,7 @@ impl Server {
 
     /// Replaces, atomically, what requests are routed to.
     pub fn publish(&self, routes: Routes<Version>, absent: Vec<Absent>) {
+        self.house(&routes);
         self.shared.publish(routes, absent);
     }
 
@@ -89,6 +90,16 @@ impl Server {
     /// Waits for the next request to change what is served; `None` once the server stops.
     pub fn next_reload(&self) -> Option<Reload> {
         self.shared.reloads.next()
+    }
+
+    /// Lets the network threads watch the links of versions that are not watched elsewhere yet.
+    fn house(&self, routes: &Routes<Version>) {
+        let homes: Vec<Arc<dyn Home>> = {
+            let threads = self.threads.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            threads.iter().map(|thread| Arc::new(House(thread.orders.clone())) as Arc<dyn Home>).collect()
+        };
+        let versions = routes.entries().values().flat_map(|entry| entry.versions.values());
+        versions.zip(homes.iter().cycle()).for_each(|(version, home)| version.settle(home));
     }
 
     /// Turns health to NOT_SERVING and refuses new calls; those in flight go on.

@@ -5,7 +5,7 @@ from typing import Any
 
 __all__ = ["start_servable", "start_servable_in_master", "stop"]
 
-_SUBMODULES = ("distributed", "register")
+_SUBMODULES = ("context", "distributed", "register")
 
 
 def __getattr__(name: str) -> Any:

@@ -50,7 +50,7 @@ class Manifest:
     """Every stage of the servable is run by one of `lanes` or is one of `onnx`.
 
     `workers` is how many processes the author wants; None leaves it to the server. `run_timeout_s` is how long one
-    batch may run before its worker is taken for hung.
+    batch may run before its worker is taken for hung. `notes` say what its user should know of how models are run.
     """
 
     servable: Servable
@@ -58,6 +58,7 @@ class Manifest:
     onnx: tuple[OnnxStage, ...] = ()
     workers: int | None = None
     run_timeout_s: float = 300.0
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """The document by which a worker introduces itself; equal manifests give equal text."""
@@ -67,6 +68,7 @@ class Manifest:
             "onnx": [asdict(stage) for stage in self.onnx],
             "workers": self.workers,
             "run_timeout_s": self.run_timeout_s,
+            "notes": self.notes,
         }
         return json.dumps(form, sort_keys=True)
 
@@ -80,6 +82,7 @@ def manifest_from_json(text: str) -> Manifest:
         tuple(_onnx(stage) for stage in form["onnx"]),
         form["workers"],
         form["run_timeout_s"],
+        tuple(form["notes"]),
     )
 
 

@@ -110,12 +110,22 @@ class StageSpec:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What a SavedModel says of a signature beside its contract; names of tensors by input and by output."""
+
+    method_name: str
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Method:
     name: str
     contract: Contract
     plan: Plan
     sequence: bool = False
     """Whether each row is answered by a sequence of items, as its last stage gives them."""
+    origin: Origin | None = None
 
     def __str__(self) -> str:
         return f"{self.name}{self.contract}" + (", as a sequence" if self.sequence else "")
@@ -143,11 +153,11 @@ class Servable:
         return json.dumps(form)
 
 
-def one_stage(name: str, stage: StageSpec, index: int = 0) -> Method:
+def one_stage(name: str, stage: StageSpec, index: int = 0, origin: Origin | None = None) -> Method:
     """The method that does nothing but run this stage, the servable's first unless `index` says otherwise."""
     steps = (Step(index, tuple(Input(index) for index in range(len(stage.inputs)))),)
     plan = Plan(steps, tuple(StepOutput(0, index) for index in range(len(stage.outputs))))
-    return Method(name, Contract(stage.inputs, stage.outputs, stage.unbatched is None), plan)
+    return Method(name, Contract(stage.inputs, stage.outputs, stage.unbatched is None), plan, origin=origin)
 
 
 def carries_rows(plan: Plan, stages: Sequence[StageSpec]) -> bool:
@@ -167,7 +177,8 @@ def _method(method: Method) -> dict[str, object]:
     }
     steps = [{"stage": step.stage, "inputs": _sources(step.inputs)} for step in method.plan.steps]
     plan = {"steps": steps, "outputs": _sources(method.plan.outputs)}
-    return {"name": method.name, "contract": contract, "plan": plan, "sequence": method.sequence}
+    form: dict[str, object] = {"name": method.name, "contract": contract, "plan": plan, "sequence": method.sequence}
+    return form if method.origin is None else {**form, "origin": asdict(method.origin)}
 
 
 def _stage(stage: StageSpec) -> dict[str, object]:
@@ -211,6 +222,7 @@ def _method_from(form: Mapping[str, Any]) -> Method:
         Contract(_ports_from(contract["inputs"]), _ports_from(contract["outputs"]), contract["batched"]),
         Plan(steps, _sources_from(plan["outputs"])),
         form["sequence"],
+        Origin(**form["origin"]) if "origin" in form else None,
     )
 
 

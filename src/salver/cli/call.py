@@ -75,10 +75,18 @@ def _from_json(name: str, text: str, declared: TensorMetadata | None) -> Array:
             raise InvalidCall(f"input '{name}': '{text}' is no JSON; quote it for the shell, or use @file") from None
         value = text
     try:
-        array = np.array(value, dtype=None if declared is None else numpy_type(declared.datatype))
+        array = np.array(value, dtype=_element_type(value, declared))
     except (ValueError, TypeError, OverflowError) as error:
         raise InvalidCall(f"input '{name}': {error}") from None
     return _shaped(array, declared)
+
+
+def _element_type(value: Any, declared: TensorMetadata | None) -> np.dtype[Any] | None:
+    """The declared one. Inputs that take anything are declared as BYTES, too: there numbers go as what they are."""
+    if declared is None:
+        return None
+    dtype = numpy_type(declared.datatype)
+    return None if dtype.hasobject and np.array(value).dtype.kind in "biuf" else dtype
 
 
 def _shaped(array: Array, declared: TensorMetadata | None) -> Array:

@@ -44,6 +44,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_serve(commands)
     _add_worker(commands)
     _add_check(commands)
+    _add_inspect(commands)
     _add_tensorflow_serving(commands)
     _add_status(commands)
     _add_call(commands)
@@ -100,6 +101,20 @@ def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     _add_place(check)
     check.set_defaults(run=_check)
+
+
+def _add_inspect(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    inspect = commands.add_parser(
+        "inspect",
+        help="what a model file says of itself",
+        description="Prints the names, types and shapes of a model's inputs and outputs, of a SavedModel for each of "
+        "its signatures, as `saved_model_cli show` does. Nothing is loaded, and no framework is needed. -1 is any "
+        "length. The exit status is 0, or 2 for what is no model.",
+    )
+    inspect.add_argument(
+        "path", metavar="PATH", help="a model file, a version folder, or a folder with some, of which the highest"
+    )
+    inspect.set_defaults(run=_inspect)
 
 
 def _add_place(parser: argparse.ArgumentParser, count: str | None = None) -> None:
@@ -242,6 +257,12 @@ def _check(options: argparse.Namespace) -> int:
     from salver.server.check import check
 
     return check(Path(options.place))
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    from salver.cli.inspect import run
+
+    return run(options)
 
 
 def _order(options: argparse.Namespace) -> int:

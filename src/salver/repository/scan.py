@@ -8,6 +8,7 @@ from pathlib import Path
 from salver.authoring.mindspore.secret import Secret
 from salver.problems import Problem, Unusable
 from salver.repository.base_path import BasePath
+from salver.repository.endings import ending
 from salver.repository.logs import Logs
 from salver.repository.settings import FILE, POLICY, ServableSettings, read_settings
 from salver.repository.wishes import Wish, Wishes
@@ -28,7 +29,7 @@ class Kind(Enum):
 _CODE = {kind.value: kind for kind in (Kind.SERVABLE, Kind.SERVABLE_CONFIG)}
 
 # Settings of a servable that is nothing but a model file; of one that is code, the code says these.
-_ABOUT_MODELS = ("method", *POLICY, "batching", "instances", "onnx")
+_ABOUT_MODELS = ("method", *POLICY, "batching", "instances", "onnx", "saved_model")
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class _Place:
 
 
 def scan(place: Path, suffixes: frozenset[str], wishes: Wishes | None = None) -> Repository:
-    """What the folders say; or the servable whose code this one file is. `suffixes` are those of model files.
+    """What the folders say; or the servable whose code this one file is. `suffixes` are the endings of model files.
 
     Raises Unusable if the place itself is of no use; everything below it becomes data.
     """
@@ -103,7 +104,7 @@ def scan(place: Path, suffixes: frozenset[str], wishes: Wishes | None = None) ->
         if entry.is_dir():
             wish = (wishes or {}).get(entry.name, Wish())
             found += _servable(_Place(entry, suffixes, BasePath(entry.name, entry), wish))
-        elif entry.suffix in suffixes:
+        elif ending(entry, suffixes):
             target = place / entry.stem / "1" / entry.name
             problems.append(Problem(str(entry), "a model file needs folders that name it", f"move it to {target}"))
     if not found and not problems and not wishes:
@@ -168,7 +169,7 @@ def _entries(directory: Path) -> list[Path]:
 
 
 def _artefacts(directory: Path, suffixes: frozenset[str]) -> list[Path]:
-    return [entry for entry in _entries(directory) if entry.suffix in suffixes]
+    return [entry for entry in _entries(directory) if ending(entry, suffixes)]
 
 
 def _servable(place: _Place) -> Iterator[VersionFolder | Refused]:
@@ -224,7 +225,7 @@ def _numbered(place: _Place) -> tuple[dict[int, Path | None], list[Problem]]:
     for entry in _entries(directory):
         if entry.is_dir():
             _number(place, entry, numbered, problems)
-        elif place.strict and entry.suffix in place.suffixes:
+        elif place.strict and ending(entry, place.suffixes):
             target = directory / "1" / entry.name
             problems.append(Problem(str(entry), "a model file belongs into a version folder", f"move it to {target}"))
     if not numbered and not problems:

@@ -32,6 +32,16 @@ class OnnxSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SavedModelSettings:
+    """The table `[saved_model]`."""
+
+    runtime: str = _key("auto", values.one_of("auto", "openvino", "tensorflow"))
+    threads: int = _key(1, values.whole_number(_MOST_THREADS))
+    signatures: tuple[str, ...] = _key((), values.names)
+    warm_up: bool = _key(True, values.boolean)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ServableSettings:
     """The whole file. None leaves the choice to the runtime."""
 
@@ -49,6 +59,7 @@ class ServableSettings:
     run_timeout_s: float | None = _key(None, values.seconds)
     in_process: bool = _key(False, values.boolean)
     onnx: OnnxSettings = field(default=OnnxSettings(), metadata={"table": OnnxSettings})
+    saved_model: SavedModelSettings = field(default=SavedModelSettings(), metadata={"table": SavedModelSettings})
 
     def given(self, names: Iterable[str]) -> list[str]:
         """Which of these say something else than their default."""

@@ -66,6 +66,13 @@ def identifier(value: Any) -> str:
     return value
 
 
+def names(value: Any) -> tuple[str, ...]:
+    """At least one."""
+    if not isinstance(value, list) or not value or not all(isinstance(each, str) and each for each in value):
+        raise ValueError('expected a list of names, such as ["serving_default"]')
+    return tuple(value)
+
+
 def versions(value: Any) -> VersionPolicy:
     """`"latest"`, `"latest 2"`, `"all"` or a list of numbers."""
     if value == "all":

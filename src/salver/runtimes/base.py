@@ -42,6 +42,11 @@ class Loaded(ABC):
     def capacity(self) -> tuple[int, str]:
         """How many run at once of what: instances, or workers."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What its user should know of how its models are run."""
+        return ()
+
     @abstractmethod
     def try_once(self) -> list[Trial]:
         """Try before `start` what can be; gives what is to be tried after it. Raises Unusable if a model refuses.

@@ -64,7 +64,7 @@ class OnnxLoaded(Loaded):
 def load(folder: VersionFolder, _host: Host) -> OnnxLoaded:
     """Load the folder's model. Raises Unusable."""
     settings_file = folder.artefact.parent.parent / FILE
-    misplaced = folder.settings.given(("workers", "run_timeout_s", "in_process"))
+    misplaced = folder.settings.given(("workers", "run_timeout_s", "in_process", "saved_model"))
     if misplaced:
         what = f"sets {misplaced[0]}, but an ONNX model runs without workers"
         raise Unusable(settings_file, what, "take it out; `instances` is how many run at once")

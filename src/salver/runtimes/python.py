@@ -16,6 +16,7 @@ from salver import _native
 from salver.authoring.manifest import Manifest
 from salver.authoring.spec import Port, Servable
 from salver.problems import Unusable
+from salver.repository.endings import ending
 from salver.repository.scan import Kind, VersionFolder
 from salver.repository.settings import FILE, POLICY
 from salver.runtimes.base import Host, Loaded, Trial
@@ -32,7 +33,9 @@ _log = logging.getLogger("mindspore_serving")
 
 # What salver.toml says of a model file, and what means nothing for one that workers run.
 _SAID = ("method", "batching", *POLICY)
-_OTHERS = ("instances", "onnx")
+_OTHERS = ("instances", "onnx", "saved_model")
+_OTHERS_OF_SAVED_MODELS = ("instances", "onnx", "method")
+_SAVED_MODEL = "saved_model.pb"
 
 
 def suffixes() -> frozenset[str]:
@@ -44,7 +47,7 @@ def suffixes() -> frozenset[str]:
 
 def runs(folder: VersionFolder) -> bool:
     """Whether it takes a worker to load the version."""
-    return folder.kind is not Kind.MODEL or folder.artefact.suffix in suffixes()
+    return folder.kind is not Kind.MODEL or ending(folder.artefact, suffixes()) is not None
 
 
 class PythonLoaded(Loaded):
@@ -61,6 +64,10 @@ class PythonLoaded(Loaded):
     @property
     def capacity(self) -> tuple[int, str]:
         return self._workers, "worker"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self._manifest.notes
 
     def try_once(self) -> list[Trial]:
         return [_trial(self._file, self.servable, name, each) for name, each in self._team.examples().items()]
@@ -94,10 +101,7 @@ def orders(folder: VersionFolder, apart: bool = False) -> "Orders":
     """
     from salver.workers.orders import Orders
 
-    misplaced = folder.settings.given(_OTHERS) if not _is_onnx(folder) else []
-    if misplaced:
-        what = f"sets {misplaced[0]}, but {folder.artefact.name} is run by workers"
-        raise Unusable(folder.artefact.parent.parent / FILE, what, "take it out; `workers` is how many run at once")
+    _check_settings(folder)
     settings = folder.settings
     return Orders(
         folder.servable,
@@ -108,6 +112,21 @@ def orders(folder: VersionFolder, apart: bool = False) -> "Orders":
         settings.run_timeout_s,
         folder.logs,
     )
+
+
+def _check_settings(folder: VersionFolder) -> None:
+    """Raises Unusable."""
+    if _is_onnx(folder):
+        return
+    saved_model = folder.artefact.name == _SAVED_MODEL
+    misplaced = folder.settings.given(_OTHERS_OF_SAVED_MODELS if saved_model else _OTHERS)
+    if not misplaced:
+        return
+    what = f"sets {misplaced[0]}, but {folder.artefact.name} is run by workers"
+    remedy = "take it out; `workers` is how many run at once"
+    if misplaced[0] == "method":
+        what, remedy = "sets method, but a SavedModel's methods are its signatures", "take it out"
+    raise Unusable(folder.artefact.parent.parent / FILE, what, remedy)
 
 
 def _order(folder: VersionFolder, apart: bool, index: int) -> "Order":
@@ -169,6 +188,8 @@ def _assignment(folder: VersionFolder, device_id: int | None) -> Assignment:
     if _is_onnx(folder):
         own = {"instances": folder.settings.instances, "options": asdict(folder.settings.onnx)}
         return Assignment(file, "salver.workers.plain_onnx", "load_plain_onnx", {"file": file}, named | said | own)
+    if folder.artefact.name == _SAVED_MODEL:
+        said["options"] = asdict(folder.settings.saved_model)
     return Assignment(file, "salver.workers.plain_model", "load_plain_model", {"file": file}, named | said)
 
 

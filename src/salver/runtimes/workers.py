@@ -16,8 +16,9 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from salver.authoring.spec import Port
+from salver.authoring.spec import Origin, Port
 from salver.problems import Unusable
+from salver.repository.endings import ending
 
 if TYPE_CHECKING:
     from salver.workers.stage import Column
@@ -25,11 +26,12 @@ if TYPE_CHECKING:
 GROUP = "salver.runtimes"
 
 _OWN = {
-    "mindir": "salver.runtimes.mindir",
-    "pt": "salver.runtimes.torchscript",
-    "pt2": "salver.runtimes.torch_export",
-    "table": "salver.runtimes.dictionary",
-    "torchscript": "salver.runtimes.torchscript",
+    ".mindir": "salver.runtimes.mindir",
+    ".pt": "salver.runtimes.torchscript",
+    ".pt2": "salver.runtimes.torch_export",
+    ".table": "salver.runtimes.dictionary",
+    ".torchscript": "salver.runtimes.torchscript",
+    "saved_model.pb": "salver.runtimes.saved_model",
 }
 
 
@@ -43,8 +45,26 @@ class Signature(NamedTuple):
 class ModelCode(ABC):
     """A loaded model. Runs one call at a time, in a thread that need not be the one that loaded it."""
 
+    runtime: str = ""
+    """What runs it, where its file alone does not say so."""
+
+    notes: tuple[str, ...] = ()
+    """What its user should know of how it is run, in whole sentences."""
+
+    rows_together: bool = False
+    """Whether it is known, so that it need not be tried, that its rows may run together."""
+
+    rows_apart: str | None = None
+    """Why its rows must not run together, where that is known."""
+
+    origin: Origin | None = None
+
     def __init__(self, signature: Signature) -> None:
         self.inputs, self.outputs = signature
+
+    def methods(self) -> "Mapping[str, ModelCode]":
+        """The models that this one consists of, by their names; empty for one that is just itself."""
+        return {}
 
     @abstractmethod
     def run(self, columns: "Sequence[Column]") -> "list[Column]":
@@ -55,16 +75,15 @@ class ModelCode(ABC):
         The next run is none the worse for it.
         """
 
-    def close(self) -> None:  # noqa: B027 - most have nothing to do
+    def warm_up(self) -> None:  # noqa: B027 - most have nothing to do
+        """Run what lies beside the model for that, before anybody calls it. Raises Unusable if it fails."""
+
+    def close(self) -> None:  # noqa: B027
         """Let go of what the model holds. Nothing is run after it."""
 
 
-class WorkerRuntime(Protocol):
-    """The names that a runtime has. To import it is cheap: what needs the framework imports it."""
-
-    @property
-    def NAME(self) -> str:  # noqa: N802
-        """What people call it."""
+class Framework(Protocol):
+    """What must be installed to run models."""
 
     @property
     def FRAMEWORK(self) -> str | None:  # noqa: N802
@@ -74,6 +93,14 @@ class WorkerRuntime(Protocol):
     def INSTALL(self) -> str:  # noqa: N802
         """What pip has to be given to install it, such as "salver[torch]"."""
 
+
+class WorkerRuntime(Framework, Protocol):
+    """The names that a runtime has. To import it is cheap: what needs the framework imports it."""
+
+    @property
+    def NAME(self) -> str:  # noqa: N802
+        """What people call it."""
+
     def read_contract(self, path: Path, /) -> Signature | None:
         """What the file says, found without the framework; None if only `load` can tell. Raises Unusable."""
 
@@ -82,8 +109,8 @@ class WorkerRuntime(Protocol):
 
 
 def suffixes() -> frozenset[str]:
-    """The endings of the files that a worker can run, with their dots."""
-    return frozenset(f".{each}" for each in _OWN) | {f".{found.name}" for found in entry_points(group=GROUP)}
+    """The endings of the files that a worker can run."""
+    return frozenset(_OWN) | {f".{found.name}" for found in entry_points(group=GROUP)}
 
 
 def read_contract(path: Path) -> Signature | None:
@@ -97,16 +124,33 @@ def load_model(path: Path, options: Mapping[str, Any]) -> ModelCode:
     """Load a model by the runtime for its file; `options` are the runtime's own. Raises Unusable."""
     runtime = _runtime(path)
     _check_file(path)
-    if runtime.FRAMEWORK is not None:
-        _import_framework(path, runtime)
+    import_framework(path, runtime)
     return runtime.load(path, options)
 
 
+def import_framework(path: Path, runtime: Framework) -> None:
+    """Apart from loading, so that a framework that cannot be imported is not taken for a broken file.
+
+    Raises Unusable; `path` is of the model that needs it.
+    """
+    if runtime.FRAMEWORK is None:
+        return
+    install = f"pip install '{runtime.INSTALL}'"
+    try:
+        import_module(runtime.FRAMEWORK)
+    except ModuleNotFoundError as error:
+        if error.name != runtime.FRAMEWORK:
+            raise _broken(path, runtime, error) from error
+        raise Unusable(path, f"needs {runtime.FRAMEWORK}, which is not installed", install) from None
+    except Exception as error:
+        raise _broken(path, runtime, error) from error
+
+
 def _runtime(path: Path) -> WorkerRuntime:
-    suffix = path.suffix.removeprefix(".")
-    if suffix in _OWN:
-        return import_module(_OWN[suffix])
-    found = tuple(entry_points(group=GROUP, name=suffix))
+    own = ending(path, _OWN)
+    if own is not None:
+        return import_module(_OWN[own])
+    found = tuple(entry_points(group=GROUP, name=path.suffix.removeprefix(".")))
     if len(found) == 1:
         return _load_foreign(found[0])
     if not found:
@@ -140,20 +184,6 @@ def _check_file(path: Path) -> None:
         raise Unusable(path, f"cannot be read: {error.strerror or error}", "let the server's user read it") from None
 
 
-def _import_framework(path: Path, runtime: WorkerRuntime) -> None:
-    """Apart from loading, so that a framework that cannot be imported is not taken for a broken file."""
-    assert runtime.FRAMEWORK is not None
-    install = f"pip install '{runtime.INSTALL}'"
-    try:
-        import_module(runtime.FRAMEWORK)
-    except ModuleNotFoundError as error:
-        if error.name != runtime.FRAMEWORK:
-            raise _broken(path, runtime, error) from error
-        raise Unusable(path, f"needs {runtime.FRAMEWORK}, which is not installed", install) from None
-    except Exception as error:
-        raise _broken(path, runtime, error) from error
-
-
-def _broken(path: Path, runtime: WorkerRuntime, error: Exception) -> Unusable:
+def _broken(path: Path, runtime: Framework, error: Exception) -> Unusable:
     what = f"needs {runtime.FRAMEWORK}, which cannot be imported: {error}"
     return Unusable(path, what, f"pip install --upgrade '{runtime.INSTALL}'")

@@ -32,11 +32,12 @@ def counted(count: int, noun: str) -> str:
 
 def described(loaded: Sequence[Loaded]) -> str:
     """Every version with its methods, their typed inputs and outputs, and how rows are batched."""
-    return "\n".join(line for each in loaded for line in _lines(each.servable, each.capacity))
+    return "\n".join(line for each in loaded for line in _lines(each.servable, each))
 
 
-def _lines(servable: Servable, capacity: tuple[int, str]) -> list[str]:
-    lines = [f"{servable.name}  version {servable.version}, {servable.runtime}, {counted(*capacity)}"]
+def _lines(servable: Servable, loaded: Loaded) -> list[str]:
+    lines = [f"{servable.name}  version {servable.version}, {servable.runtime}, {counted(*loaded.capacity)}"]
+    lines += [f"    {note}" for note in loaded.notes]
     for method in servable.methods:
         if method.name.startswith("@"):
             continue
@@ -52,4 +53,4 @@ def _batching(stage: StageSpec) -> str:
         return f"not batched: {stage.unbatched}"
     if stage.policy.row_by_row:
         return f"row by row: up to {stage.policy.max_batch_size} rows at a time"
-    return f"batched: up to {stage.policy.max_batch_size} rows"
+    return f"batched: up to {counted(stage.policy.max_batch_size, 'row')}"

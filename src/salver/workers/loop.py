@@ -2,9 +2,9 @@
 
 import logging
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 from salver._native import Link
@@ -100,18 +100,9 @@ class Lane:
     def fail(self, taken: "Taken", failure: Failure) -> None:
         self.link.answer_pieces(taken.number, [(taken.batch.rows, None, failed(failure))])
 
-    @contextmanager
-    def guarded(self, taken: "Taken") -> Iterator[None]:
+    def guarded(self, taken: "Taken") -> "Guarded":
         """A block that does some of a batch's work. If it fails, the batch is answered with that."""
-        token = _running.set(taken.number)
-        try:
-            yield
-        except BaseException as error:
-            if is_ordered(error):
-                raise
-            self.fail(taken, failure_of(error))
-        finally:
-            _running.reset(token)
+        return Guarded(self, taken)
 
     def call(self, method: str, rows: int, columns: list[Column]) -> list[Piece]:
         """Call a hidden method for the batch that is being run."""
@@ -120,13 +111,35 @@ class Lane:
         return [shown_piece(*piece) for piece in pieces]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Taken:
     """A batch, its number, and what runs it."""
 
     number: int
     stage: AnyStage
     batch: Batch
+
+
+class Guarded:
+    """See `Lane.guarded`. It is entered for every batch, so that it is no generator."""
+
+    __slots__ = ("_lane", "_taken", "_token")
+
+    def __init__(self, lane: Lane, taken: Taken) -> None:
+        self._lane = lane
+        self._taken = taken
+
+    def __enter__(self) -> None:
+        self._token = _running.set(self._taken.number)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        _running.reset(self._token)
+        if error is None or is_ordered(error):
+            return False
+        self._lane.fail(self._taken, failure_of(error))
+        return True
 
 
 def failure_of(error: BaseException) -> Failure:

@@ -25,6 +25,14 @@ _ASTRAY = "lost its link to the server"
 # Parts of what a link says that ended only because its worker did, or its version.
 _NO_NEWS = ("the worker is gone", "it was ended", "the version was closed", "os error")
 
+# How a problem ends that is a worker's death, after what its process ended with.
+_UNSERVED = "before it served"
+
+
+def died(problem: Problem) -> bool:
+    """Whether the problem is that a worker ended, and told nothing, before it was ready."""
+    return problem.what.endswith(_UNSERVED)
+
 
 def news_of(links: Sequence[_native.LinkLane]) -> str | None:
     """Why one of the links has ended, if it did by itself."""
@@ -198,7 +206,7 @@ class Post:
             message = await handle.next()
         except WorkerEnded as error:
             remedy = "see what it printed; the file's own code or a library that it uses ended the process"
-            raise Unusable(self._orders.file, f"its worker {error} before it served", remedy) from None
+            raise Unusable(self._orders.file, f"its worker {error} {_UNSERVED}", remedy) from None
         if message.say == say:
             return message
         close_all(message.descriptors)

@@ -69,7 +69,7 @@ class Caller(Protocol):
         """Whether the caller has left."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Batch:
     """Rows that are run together. `callers` cover the rows in order; it is empty unless the stage `needs_callers`."""
 

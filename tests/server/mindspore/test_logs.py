@@ -55,16 +55,35 @@ def test_so_is_a_current_folder_that_is_gone(
     assert caplog.messages == ["What workers print is not written to serving_logs: No such file or directory"]
 
 
+GLOG, OWN = "GLOG_v", "MS_SUBMODULE_LOG_v"
+
+
 @pytest.mark.parametrize(
-    ("level", "said"), [("0", True), ("2", True), ("3", False), ("4", False), ("much", True), (None, True)]
+    ("environment", "heard"),
+    [
+        ({}, "warnings"),
+        ({GLOG: "0"}, "warnings"),
+        ({GLOG: "2"}, "warnings"),
+        ({GLOG: "3"}, "errors"),
+        ({GLOG: "4"}, "nothing"),
+        ({GLOG: "much"}, "warnings"),
+        ({OWN: "{SERVING:3}"}, "errors"),
+        ({OWN: "{CORE:1, SERVING : 3}", GLOG: "0"}, "errors"),
+        ({OWN: "{SERVING:2,CORE:4}", GLOG: "4"}, "warnings"),
+        ({OWN: "{NO_SERVING:4}", GLOG: "3"}, "errors"),
+        ({OWN: "SERVING:4"}, "warnings"),
+    ],
 )
-def test_glog_v_says_whether_warnings_are_heard(level: str | None, said: bool) -> None:
+def test_the_environment_says_how_grave_a_message_must_be(environment: dict[str, str], heard: str) -> None:
     loggers = [logging.getLogger(name) for name in ("mindspore_serving", "salver.servable")]
-    before = [logger.level for logger in loggers]
+    assert logging.lastResort is not None
+    before, last = [logger.level for logger in loggers], logging.lastResort.level
     try:
-        follow_glog({} if level is None else {"GLOG_v": level})
-        assert [logger.isEnabledFor(logging.WARNING) for logger in loggers] == [said] * 2
-        assert [logger.isEnabledFor(logging.ERROR) for logger in loggers] == [level != "4"] * 2
+        follow_glog(environment)
+        for logger in loggers:
+            assert logger.isEnabledFor(logging.WARNING) == (heard == "warnings")
+            assert logger.isEnabledFor(logging.ERROR) == (heard != "nothing")
     finally:
+        logging.lastResort.setLevel(last)
         for logger, number in zip(loggers, before, strict=True):
             logger.setLevel(number)

@@ -14,6 +14,7 @@
 
 mod arena;
 mod columns;
+mod driver;
 mod frame;
 mod lane;
 mod outcome;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::event::{eventfd, EventfdFlags};
-use salver_engine::{BatchId, Bell, Delivery, Mailbox, Note};
+use salver_engine::{BatchId, Delivery, Mailbox, Note};
 
 /// The letter box of one link.
 pub struct Post {
@@ -61,8 +61,9 @@ fn take<T>(letters: &Mutex<Vec<T>>) -> Vec<T> {
     std::mem::take(&mut *letters.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-impl Bell for Post {
-    fn ring(&self) {
+impl Post {
+    /// Wakes the link's thread.
+    pub fn ring(&self) {
         self.rung.store(true, Ordering::SeqCst);
         if self.asleep.load(Ordering::SeqCst) {
             // It cannot overflow: the thread reads it whenever it wakes.
@@ -70,7 +71,7 @@ impl Bell for Post {
         }
     }
 
-    fn tell(&self, batch: BatchId, note: Note) {
+    pub fn tell(&self, batch: BatchId, note: Note) {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).push((batch, note));
         self.ring();
     }

@@ -11,8 +11,9 @@ use salver_core::{Fault, Tensor};
 
 use super::arena::{Arena, Incoming, Outgoing};
 use super::columns::{Body, Column, Columns};
+use super::driver::{is_end, released};
 use super::frame::{Frame, Head, Kind, Meta};
-use super::lane::{is_end, released, LaneFiles};
+use super::lane::LaneFiles;
 use super::outcome::{self, Failure, Outcome, Received};
 use super::reader::Reader;
 use super::writer::Writer;

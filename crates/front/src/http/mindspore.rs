@@ -39,6 +39,6 @@ async fn answer(shared: &Shared, head: &Parts, body: Incoming, began: Instant) -
             let exchange = Call::new(address, received.body.clone());
             call(shared, exchange, received.facts(Protocol::MindsporeHttp, &head.headers, began)).await
         }
-        Err(text) => rest::malformed(&received.body).unwrap_or_else(|| rest::refuse(&text)),
+        Err(text) => rest::unreadable(&received.body).unwrap_or_else(|| rest::refuse(&text)),
     }
 }

@@ -1,8 +1,12 @@
 use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use salver_engine::{Home, Resident};
+use tokio::io::Interest;
+use tokio::net::UnixStream;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{unbounded_channel, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
@@ -26,6 +30,18 @@ pub enum Order {
     /// Accept from this listener and hand its connections out to these threads.
     Accept(Listener, Vec<UnboundedSender<Order>>),
     Serve(Socket, Option<Tls>, Rights),
+    /// Tell a lane when its socket has something.
+    Watch(OwnedFd, Watched),
+}
+
+/// A network thread as lanes know it.
+pub struct House(pub UnboundedSender<Order>);
+
+impl Home for House {
+    fn watch(&self, socket: OwnedFd, resident: Arc<dyn Resident>) {
+        // A thread that has ended drops the order, and with it tells the lane.
+        let _ = self.0.send(Order::Watch(socket, Watched(resident)));
+    }
 }
 
 /// A thread with a runtime of its own that serves connections. It ends when `stopping` turns true.
@@ -58,6 +74,7 @@ async fn obey(shared: Arc<Shared>, mut orders: UnboundedReceiver<Order>) {
     let mut stopping = shared.stopping();
     let mut connections = JoinSet::new();
     let mut listeners = JoinSet::new();
+    let mut lanes = JoinSet::new();
     loop {
         tokio::select! {
             order = orders.recv() => match order {
@@ -67,8 +84,12 @@ async fn obey(shared: Arc<Shared>, mut orders: UnboundedReceiver<Order>) {
                 Some(Order::Accept(listener, threads)) => {
                     listeners.spawn(accept(listener, threads));
                 }
+                Some(Order::Watch(socket, lane)) => {
+                    lanes.spawn(watch(socket, lane));
+                }
                 None => break,
             },
+            _ = lanes.join_next(), if !lanes.is_empty() => {}
             _ = connections.join_next(), if !connections.is_empty() => {}
             _ = stopping.wait_for(|stop| *stop) => break,
         }
@@ -77,4 +98,32 @@ async fn obey(shared: Arc<Shared>, mut orders: UnboundedReceiver<Order>) {
     let farewell = async { while connections.join_next().await.is_some() {} };
     // Who has not left by then is cut off.
     let _ = timeout(FAREWELL, farewell).await;
+}
+
+/// A lane that is told when this is dropped, however that comes.
+pub struct Watched(Arc<dyn Resident>);
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.0.homeless();
+    }
+}
+
+/// Tells a lane of what comes until it wants no more. If the runtime cannot watch the socket, nobody does.
+async fn watch(socket: OwnedFd, lane: Watched) {
+    let Ok(socket) = watched(socket) else { return };
+    let mut wants_more = true;
+    while wants_more && socket.readable().await.is_ok() {
+        // It reads all there is by itself; to say that it would block is how the runtime is told so.
+        let _: io::Result<()> = socket.try_io(Interest::READABLE, || {
+            wants_more = lane.0.readable();
+            Err(io::ErrorKind::WouldBlock.into())
+        });
+    }
+}
+
+fn watched(socket: OwnedFd) -> io::Result<UnixStream> {
+    let socket = std::os::unix::net::UnixStream::from(socket);
+    socket.set_nonblocking(true)?;
+    UnixStream::from_std(socket)
 }

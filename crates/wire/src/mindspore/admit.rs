@@ -1,9 +1,19 @@
 //! What both of MindSpore Serving's protocols check of a value against a method's contract.
 
+use std::fmt::Debug;
+
 use salver_core::{DType, Error, Method, Port, Result, Servable, Shape, Tensor};
 
 use super::dtypes;
 use crate::rows::shape_of_one;
+
+/// What is told of text or bytes in a shape that is neither `[]` nor `[1]`.
+pub(super) fn text_shape(dims: &impl Debug) -> String {
+    format!(
+        "Instance tensor check failed: bytes or string type input  shape can only be (1,) or empty, \
+         but given shape is {dims:?}"
+    )
+}
 
 /// One method of a servable, and its checks.
 pub(super) struct Admit<'a> {
@@ -18,6 +28,10 @@ impl Admit<'_> {
             method: self.method.name.clone(),
             input: input.name.clone(),
         }
+    }
+
+    pub fn bad_tensor(&self, input: &Port, detail: String) -> Error {
+        Error::InputValue { servable: self.servable.name.clone(), input: input.name.clone(), detail }
     }
 
     /// A value with a leading dimension of 1, as input `index` of a row.

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use salver_core::{Answer, DType, Error, Method, Part, Port, Result, Servable, Shape, Tensor};
 
-use super::admit::Admit;
+use super::admit::{text_shape, Admit};
 use super::errors::Failure;
 use super::fields::{malformed, packed, Fields, Value};
 use super::{dtypes, reply};
@@ -146,11 +146,7 @@ impl Sent {
         }
         match self.dims[..] {
             [] | [1] => Ok(Shape::new(self.dims.iter().map(|_| 1))),
-            _ => Err(format!(
-                "Instance tensor check failed: bytes or string type input  shape can only be (1,) or empty, \
-                 but given shape is {:?}",
-                self.dims
-            )),
+            _ => Err(text_shape(&self.dims)),
         }
     }
 
@@ -268,10 +264,6 @@ impl Admit<'_> {
             sent.into_tensor(dtype, &row)
         });
         Ok(admitted.collect())
-    }
-
-    fn bad_tensor(&self, input: &Port, detail: String) -> Error {
-        Error::InputValue { servable: self.servable.name.clone(), input: input.name.clone(), detail }
     }
 }
 

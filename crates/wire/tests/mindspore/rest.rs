@@ -74,6 +74,9 @@ fn requests_that_are_wrong_are_told_so_as_a_whole() {
         ("", "Illegal JSON format.".to_string()),
         ("{", "Illegal JSON format.".into()),
         ("{}", parser("key 'instances' expects to exist once, but actually 0 times")),
+        ("3", parser("key 'instances' expects to exist once, but actually 0 times")),
+        (r#"[[{"x1": 1}]]"#, parser("key 'instances' expects to exist once, but actually 0 times")),
+        (r#"{"instances": {"x1": 1}, "instances": []}"#, parser("instances value is array type, but no value")),
         (r#"{"instances": []}"#, parser("instances value is array type, but no value")),
         (r#"{"instances": 3}"#, parser("instances no key mode is not supported")),
         (r#"{"instances": [[1]]}"#, parser("json array, instance is not object type")),
@@ -112,6 +115,8 @@ fn a_wrong_body_comes_before_a_wrong_name() {
         String::from_utf8(reply.body.concat()).unwrap()
     };
     assert!(refusal("{").contains("Illegal JSON format."));
+    let null = "Parser request failed, json value is null, it is not supported";
+    assert!(refusal(r#"{"instances": {"x": null}}"#).contains(null));
     let unavailable = "Request servable(add) method(f) , servable is not available";
     assert!(refusal(r#"{"instances": {"x": 1}}"#).contains(unavailable));
 }

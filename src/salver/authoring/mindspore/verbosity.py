@@ -1,6 +1,7 @@
-"""How much is said of what is not an error: `GLOG_v`, by which MindSpore is told so, too."""
+"""How much is said of what is not an error: `GLOG_v` and `MS_SUBMODULE_LOG_v`, by which MindSpore is told so, too."""
 
 import logging
+import re
 from collections.abc import Mapping
 
 _LEVELS = {
@@ -11,11 +12,18 @@ _LEVELS = {
     "4": logging.CRITICAL,
 }
 _LOGGERS = ("mindspore_serving", "salver.servable")
+_OWN_PART = re.compile(r"[{,]\s*SERVING\s*:\s*(\d+)\s*[,}]")
 
 
 def follow_glog(environment: Mapping[str, str]) -> None:
-    """Let the loggers of a servable say what `GLOG_v` allows; anything else than a level changes nothing."""
-    level = _LEVELS.get(environment.get("GLOG_v", ""))
+    """Let the loggers of a servable say what `GLOG_v` allows, or what `MS_SUBMODULE_LOG_v` allows this part.
+
+    Anything else than a level changes nothing.
+    """
+    own = _OWN_PART.search(environment.get("MS_SUBMODULE_LOG_v", ""))
+    level = _LEVELS.get(own[1] if own else environment.get("GLOG_v", ""))
     if level is not None:
+        if logging.lastResort is not None:  # it writes what is said where no program has set up anything else
+            logging.lastResort.setLevel(min(level, logging.WARNING))
         for name in _LOGGERS:
             logging.getLogger(name).setLevel(level)

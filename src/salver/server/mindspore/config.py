@@ -54,7 +54,7 @@ class ServableStartConfig:
             raise RuntimeError("Parameter 'dec_mode' expected to be 'AES-GCM' or 'AES-CBC'")
         self._device_ids = () if device_ids is None else checked_ints("device_ids", device_ids, 0)
         self._workers = workers if workers or self._device_ids else 1
-        self._device_type = _checked_device(device_type)
+        self._device_type = checked_device(device_type)
 
     @property
     def servable_directory(self) -> str:
@@ -212,7 +212,8 @@ def _checked_key(key: object) -> bytes | None:
     return key
 
 
-def _checked_device(device_type: object) -> str | None:
+def checked_device(device_type: object) -> str | None:
+    """The name of a kind of device in lower case; None for whichever there is. Raises RuntimeError."""
     if device_type is None:
         return None
     name = checked_str("device_type", device_type)

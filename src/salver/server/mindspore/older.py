@@ -9,7 +9,7 @@ from salver.config.addresses import address
 from salver.config.load import load, load_worker
 from salver.config.settings import TOKEN_VARIABLE, Config, WorkerConfig
 from salver.problems import Unusable
-from salver.server.mindspore.config import ServableStartConfig
+from salver.server.mindspore.config import ServableStartConfig, checked_device
 from salver.server.mindspore.serving import (
     GRPC,
     REST,
@@ -111,6 +111,20 @@ def start_servable(  # noqa: PLR0913, PLR0917 (the original's signature)
     checked_int("worker_port", worker_port, 1, _HIGHEST_PORT)
     # The default names no host; as an address to connect to it means this one.
     join_master(servable, _joining(f"{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"))
+
+
+def set_context(**options: object) -> None:
+    """Release 1.1's way to name a device by `device_type` and `device_id`, which are checked and of no use here.
+
+    The functions that start a servable name its device anyway. Raises RuntimeError for anything else.
+    """
+    for name, value in options.items():
+        if name == "device_type":
+            checked_device("Ascend" if str(value).lower() == "davinci" else value)
+        elif name == "device_id":
+            checked_int(name, value, 0)
+        else:
+            raise RuntimeError(f"Not support context key '{name}'")
 
 
 def _from_here(directory: str) -> str:

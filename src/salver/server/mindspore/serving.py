@@ -13,6 +13,7 @@ from salver.repository.settings import ServableSettings
 from salver.server.mindspore.addresses import checked_grpc_address, checked_rest_address, make_room
 from salver.server.mindspore.config import Deployment, ServableStartConfig, SSLConfig, deployments
 from salver.server.mindspore.process_server import ProcessServer
+from salver.workers.post import died
 
 P = ParamSpec("P")
 
@@ -66,7 +67,7 @@ def start_servables(
     started = deployments(_checked_configs(servable_configs))
     refused = _only.get().add([_folder(deployment) for deployment in started])
     if refused:
-        raise RuntimeError(f"Fail to start workers: {_failures(started, refused)}")
+        raise _failed(started, refused)
 
 
 @stop_on_failure
@@ -157,7 +158,7 @@ def join_master(servable: ServableStartConfig, config: WorkerConfig) -> None:
         _only.get().join(config, _folder(started))
     except Unusable as error:
         refused = Refused(started.name, started.version, error.problem)
-        raise RuntimeError(f"Fail to start workers: {_failures([started], [refused])}") from None
+        raise _failed([started], [refused]) from None
     name = f"servable {started.name}, version {started.version}"
     print(f"Serving worker start success, {name}, master {config.join}", flush=True)
 
@@ -189,9 +190,11 @@ def _folder(deployment: Deployment) -> VersionFolder:
     )
 
 
-def _failures(started: Sequence[Deployment], refused: Iterable[Refused]) -> str:
+def _failed(started: Sequence[Deployment], refused: Sequence[Refused]) -> RuntimeError:
     devices = {(each.name, each.version): each.device_ids for each in started}
-    return ", ".join(_failure(each, devices[each.servable, each.version or 0]) for each in refused)
+    texts = ", ".join(_failure(each, devices[each.servable, each.version or 0]) for each in refused)
+    why = " because of death of one worker" if any(died(each.problem) for each in refused) else ""
+    return RuntimeError(f"Fail to start workers{why}: {texts}")
 
 
 def _failure(refused: Refused, device_ids: Sequence[int]) -> str:

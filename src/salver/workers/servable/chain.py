@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 _log = logging.getLogger("salver.servable")
 _END = object()
+_NONE: frozenset[int] = frozenset()
 
 
 class RowAtFault(StageFailed):
@@ -74,6 +75,7 @@ class Prepared:
     row_by_row: bool
     said: Said
     promises: Sequence[Promise]
+    outputs: Sequence[str]
 
     def call(self, values: Sequence[Any], context: Any) -> Any:
         given = [argument(values, context) for argument in self.places]
@@ -96,7 +98,9 @@ class Prepared:
 
     def _apart(self, result: Any) -> Sequence[Any]:
         """Several outputs, in the order of their ports. Raises Broken."""
-        names = [port.name for port in self.said.ports]
+        names = self.outputs
+        if isinstance(result, dict) and len(result) == len(names) and all(map(result.__contains__, names)):
+            return [result[name] for name in names]
         promised = f"{len(names)} ({', '.join(names)})"
         if self.said.form == "tuple" or isinstance(result, tuple):
             if not isinstance(result, tuple | list):
@@ -105,9 +109,7 @@ class Prepared:
                 raise Broken(f"{len(result)} values", promised, "give all of them, or mend the annotation")
             return result
         if isinstance(result, dict):
-            if set(result) != set(names):
-                raise Broken(f"a dict of {', '.join(map(str, result))}", promised, "give exactly these names")
-            return [result[name] for name in names]
+            raise Broken(f"a dict of {', '.join(map(str, result))}", promised, "give exactly these names")
         missing = [name for name in names if not hasattr(result, name)]
         if missing:
             raise Broken(f"{described(result)} without '{missing[0]}'", promised, "give what is annotated")
@@ -125,6 +127,7 @@ class ChainCode:
 
     def __post_init__(self) -> None:
         self._promises = [[promise(meaning) for meaning in call.promised] for call in self.chain.calls]
+        self._context = self.chain.context
         self._optional = [index for index, port in enumerate(self.chain.inputs) if port.optional]
         self.functions(frozenset())
 
@@ -137,11 +140,13 @@ class ChainCode:
 
     def absent(self, batch: Batch) -> frozenset[int]:
         """The optional inputs that these rows are without."""
+        if not self._optional:
+            return _NONE
         return frozenset(index for index in self._optional if is_absent(batch.columns[index]))
 
     def contexts(self, batch: Batch) -> "Sequence[Context | None]":
         """One for each row, if a function asks for it."""
-        return contexts(batch, self.device) if self.chain.context else [None] * batch.rows
+        return contexts(batch, self.device) if self._context else [None] * batch.rows
 
     async def run(self, functions: Sequence[Prepared], values: list[Any], context: Any, rows: int = 1) -> list[Any]:
         """All values after these functions, of one row or of a batch. Raises StageFailed."""
@@ -196,7 +201,8 @@ class ChainCode:
         site = Site(f"Function '{self.servable}.{function.name}'", function.name, method, call.index)
         places, names = arguments(call, absent, dict(self.chain.defaults))
         awaits, said = "awaits" in call.flow, function.signature.results
-        return Prepared(function.plain, site, places, names, awaits, function.row_by_row, said, promises)
+        outputs = [port.name for port in said.ports]
+        return Prepared(function.plain, site, places, names, awaits, function.row_by_row, said, promises, outputs)
 
 
 def is_absent(column: Column) -> bool:

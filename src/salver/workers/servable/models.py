@@ -10,6 +10,7 @@ from salver.authoring.models import Batching, Model
 from salver.authoring.spec import Port
 from salver.authoring.tracing import ModelPorts
 from salver.problems import Unusable
+from salver.repository.endings import ending
 from salver.repository.settings import OnnxSettings
 from salver.runtimes.batching import leading_problem, shape_problem, unbatched_reason, without_leading
 from salver.runtimes.samples import Tensor
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from salver.runtimes.workers import ModelCode
 
 _ONNX = ".onnx"
+_TEXTS = ("str", "bytes")
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class LoadedModel:
     code: "ModelCode | None"
     fixed_rows: int | None = None
     """How many rows its tensors always have, where that is not left open."""
+    one_by_one: str | None = None
+    """Why batches are of one row, where they are of rows all the same."""
 
     def onnx_stage(self, stage: int) -> OnnxStage:
         """How the server runs it. Raises Unusable for options that it does not have."""
@@ -49,7 +53,7 @@ def load(model: Model, file: Path, folder: Path | None) -> LoadedModel:
         return _described(model, found, *read_contract(found), None)
     from salver.runtimes.workers import load_model, suffixes
 
-    if found.suffix not in suffixes():
+    if ending(found, suffixes()) is None:
         known = ", ".join(sorted({_ONNX, *suffixes()}))
         what = f"declares '{model.path}', which no runtime that is installed runs"
         raise Unusable(model.place, what, f"known are {known}; export it to one of them")
@@ -58,22 +62,33 @@ def load(model: Model, file: Path, folder: Path | None) -> LoadedModel:
         raise Unusable(model.place, what, "take it out; salver.options(workers=...) is how many processes run it")
     code = load_model(found, model.options)
     try:
-        return _described(model, found, tuple(code.inputs), tuple(code.outputs), code)
+        return describe(model, found, code)
     except Unusable:
         code.close()
         raise
+
+
+def describe(model: Model, file: Path, code: "ModelCode") -> LoadedModel:
+    """What a model that this worker runs takes and gives for one row. Raises Unusable."""
+    return _described(model, file, tuple(code.inputs), tuple(code.outputs), code)
 
 
 def find(model: Model, file: Path, folder: Path | None) -> Path:
     """The model's file, beside the servable's file or in the version's folder. Raises Unusable."""
     places = [file.parent] if folder is None else [file.parent, folder]
     candidates = [place / model.path for place in places]
-    found = next((each for each in candidates if each.exists()), None)
+    found = next((each for each in map(_file_of, candidates) if each.exists()), None)
     if found is None:
         where = " nor ".join(str(each.parent) for each in candidates)
         what = f"declares the model '{model.path}', which is {'neither ' if folder else 'not '}in {where}"
         raise Unusable(model.place, what, "put it there, or mend the path")
     return found.absolute()
+
+
+def _file_of(path: Path) -> Path:
+    """A SavedModel is a folder, but what is read of it first is this file."""
+    saved = path / "saved_model.pb"
+    return saved if saved.is_file() else path
 
 
 def onnx_settings(model: Model) -> dict[str, Any]:
@@ -96,6 +111,10 @@ def _described(
 ) -> LoadedModel:
     """What a model with these whole tensors takes and gives for one row. Raises Unusable."""
     reason = _unbatched(model, inputs, outputs, code)
+    if reason is not None and _is_of_texts(inputs, outputs):
+        policy = replace(model.policy, max_batch_size=1)
+        ports = ModelPorts(without_leading(inputs), without_leading(outputs), None, policy)
+        return LoadedModel(model, file, ports, code, one_by_one=reason)
     if reason is not None:
         return LoadedModel(model, file, ModelPorts(inputs, outputs, reason, model.policy), code)
     rows = _fixed_rows(model, inputs, outputs)
@@ -110,11 +129,19 @@ def _unbatched(model: Model, inputs: Sequence[Port], outputs: Sequence[Port], co
         return "it is declared with batching=False"
     if model.batching is True:
         return None
+    if code is not None and (code.rows_apart is not None or code.rows_together):
+        return code.rows_apart or shape_problem(inputs, outputs)
     if any(port.dims is None for port in (*inputs, *outputs)):
         return "its file does not say all shapes"
     if code is None:
         return shape_problem(inputs, outputs)
     return unbatched_reason(lambda tensors: _trial(code, tensors), inputs, outputs)
+
+
+def _is_of_texts(inputs: Sequence[Port], outputs: Sequence[Port]) -> bool:
+    """Whether each row is a text: a link carries those as rows only, never as one tensor of them."""
+    some = any(port.dtype in _TEXTS and port.dims and len(port.dims) == 1 for port in (*inputs, *outputs))
+    return some and leading_problem(inputs, outputs) is None
 
 
 def _trial(code: "ModelCode", tensors: Sequence[Tensor]) -> list[Tensor]:

@@ -1,5 +1,6 @@
 """Calls from inside functions, which the engine batches with everybody's: `Model.call`, and what pipelines call."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,9 @@ from salver.workers.results import Results
 from salver.workers.servable_config.models import refusal
 from salver.workers.servable_config.values import IllegalValue, argument, plain, private_rows, value_of
 from salver.workers.stage import Failure, Piece
+
+# What the engine tells a call for whose stage there is no lane: the workers that run the model are gone.
+_NOT_READY = re.compile(r"servable '.*' version \d+ is not ready; .*")
 
 
 def call_method(model_key: str, subgraph: int) -> str:
@@ -45,7 +49,13 @@ class ModelCaller:
         for piece in alike:
             check(shown, piece, self.inputs[subgraph])
         method = call_method(self.model_key, subgraph)
-        return outputs_of(method, alike, lambda failure: f"{shown}: {failure.message}")
+        return outputs_of(method, alike, lambda failure: f"{shown}: {_told(failure)}")
+
+
+def _told(failure: Failure) -> str:
+    if _NOT_READY.fullmatch(failure.message):
+        return "There are no available inference processes that occupy devices"
+    return failure.message
 
 
 def alike_of(instances: Sequence[Instance]) -> list[Piece]:

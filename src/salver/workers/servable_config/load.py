@@ -17,6 +17,7 @@ from salver.workers.servable_config.importing import import_servable_config
 from salver.workers.servable_config.models import ModelRun
 from salver.workers.servable_config.pipelines import MethodCaller, hidden_method
 from salver.workers.servable_config.plans import GraphKey, MethodPlanner, Stages, call_method_of
+from salver.workers.servable_config.timing import timed
 
 NAME = "mindspore"
 
@@ -111,7 +112,7 @@ def _program(registration: Registration, graphs: Graphs, location: Location) -> 
     _bind_pipelines(registration, servable)
     return Program(
         Manifest(servable, tuple(_lanes(stages, graphs)), onnx),
-        {**stages.code, **stages.pipelines, **models},
+        timed({**stages.code, **stages.pipelines, **models}, stages.specs),
         warm_up=lambda: _warm_up(list(models.values())),
         close=lambda: close_all(list(graphs.values())),
     )

@@ -40,23 +40,27 @@ pub fn tensor(object: &Map<String, Value>, within: &[usize]) -> Result<Tensor, S
     if let Some(key) = object.keys().find(|key| !["b64", "type", "shape"].contains(&key.as_str())) {
         return Err(format!("json object, key is not ['b64', 'type', 'shape'], fail key:{key}"));
     }
-    let text = object.get("b64").ok_or("json object, 'b64' should be specified only one time")?;
-    let text = text.as_str().ok_or("get scalar data failed, type is string, but json is not string type")?;
-    let (name, dtype) = dtype(object.get("type"))?;
     let shape = shape(object.get("shape"))?;
+    let dtype = dtype(object.get("type"))?;
+    let text = object.get("b64").ok_or("json object, 'b64' should be specified only one time")?;
     if dtype.is_variable() && shape.elements() != Some(1) {
         let told = "only support scalar when data type is string or bytes, please check 'type' or 'shape'";
         return Err(format!("json object, {told}"));
     }
-    let data = STANDARD.decode(text).map_err(|_| format!("'{}' is illegal b64 encode string", shortened(text)))?;
-    sized(name, dtype, &shape, within, data)
+    let text = text.as_str().ok_or("get scalar data failed, type is string, but json is not string type")?;
+    let data = STANDARD.decode(text).map_err(|_| undecoded(text))?;
+    sized(dtype, &shape, within, data)
 }
 
-fn dtype(value: Option<&Value>) -> Result<(&str, DType), String> {
-    let Some(value) = value else { return Ok(("bytes", DType::Bytes)) };
+fn dtype(value: Option<&Value>) -> Result<DType, String> {
+    let Some(value) = value else { return Ok(DType::Bytes) };
     let name = value.as_str().ok_or("json object, key is 'type', value should be string type")?;
-    let known = TYPES.iter().find(|(known, _)| *known == name);
-    known.copied().ok_or_else(|| format!("json object, specified type:'{name}' is illegal"))
+    known(name).ok_or_else(|| format!("json object, specified type:'{name}' is illegal"))
+}
+
+/// The type of this name.
+pub fn known(name: &str) -> Option<DType> {
+    TYPES.iter().find(|(known, _)| *known == name).map(|(_, dtype)| *dtype)
 }
 
 fn shape(value: Option<&Value>) -> Result<Shape, String> {
@@ -76,7 +80,7 @@ fn shape(value: Option<&Value>) -> Result<Shape, String> {
     }
 }
 
-fn sized(name: &str, dtype: DType, shape: &Shape, within: &[usize], data: Vec<u8>) -> Result<Tensor, String> {
+fn sized(dtype: DType, shape: &Shape, within: &[usize], data: Vec<u8>) -> Result<Tensor, String> {
     let Some(size) = dtype.size() else {
         let dims = if within.is_empty() { shape.dims() } else { within };
         let tensor = Tensor::variable(dtype, Shape::batched(1, dims), vec![Bytes::from(data)]);
@@ -85,11 +89,15 @@ fn sized(name: &str, dtype: DType, shape: &Shape, within: &[usize], data: Vec<u8
     let (given, elements) = (data.len(), shape.elements().unwrap_or(usize::MAX));
     let tensor = Tensor::fixed(dtype, Shape::batched(1, shape.dims()), data.into());
     tensor.ok_or_else(|| {
-        let info = format!("type:{name}; type size:{size}; element nums:{elements}");
+        let info = format!("type:{dtype}; type size:{size}; element nums:{elements}");
         format!("size is not matched, decode base64 size:{given}; Given info: {info}")
     })
 }
 
-fn shortened(text: &str) -> String {
-    text.chars().take(100).collect()
+/// The original looks at the length first.
+fn undecoded(text: &str) -> String {
+    match text.len() % 4 {
+        0 => "decode base64 failed, size is not matched.".into(),
+        _ => format!("'{}' is illegal b64 encode string", text.chars().take(100).collect::<String>()),
+    }
 }

@@ -1,10 +1,10 @@
 use bytes::Bytes;
 use salver_core::{Answer, Error, Method, Part, Port, Result, Servable, Tensor};
-use serde::Deserialize;
+use serde::de::{Deserialize, IgnoredAny};
 use serde_json::value::RawValue;
 
 use super::{reply, values, Address};
-use crate::mindspore::admit::Admit;
+use crate::mindspore::admit::{text_shape, Admit};
 use crate::object::Object;
 use crate::rows::{Gather, Row, Rows};
 use crate::{Exchange, HttpReply, Target};
@@ -70,16 +70,23 @@ impl Exchange for Call {
     }
 }
 
-/// The reply to a body that is no request, if it is none.
-pub fn malformed(body: &Bytes) -> Option<HttpReply> {
-    let problem = text(body).and_then(|text| for_each_instance(text, |_| Ok(()))).err()?;
+/// The reply to a body that is no JSON, if it is none.
+pub fn unreadable(body: &Bytes) -> Option<HttpReply> {
+    let problem = text(body).and_then(json::<IgnoredAny>).err()?;
     Some(reply::refuse_unread(&problem))
 }
 
-#[derive(Deserialize)]
-struct Document<'a> {
-    #[serde(borrow)]
-    instances: Option<&'a RawValue>,
+/// The reply to a body that is no request of any servable, if it is none.
+fn malformed(body: &Bytes) -> Option<HttpReply> {
+    let values = |instance: Object<'_>| {
+        instance.0.iter().try_for_each(|(_, value)| values::tensor(value.get()).map(drop).map_err(parser))
+    };
+    let problem = text(body).and_then(|text| for_each_instance(text, values)).err()?;
+    Some(reply::refuse_unread(&problem))
+}
+
+fn json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
+    serde_json::from_str(text).map_err(|error| Error::malformed(SYNTAX, error))
 }
 
 fn text(body: &Bytes) -> Result<&str> {
@@ -91,9 +98,13 @@ fn parser(detail: impl Into<String>) -> Error {
 }
 
 fn for_each_instance<'a>(text: &'a str, mut each: impl FnMut(Object<'a>) -> Result<()>) -> Result<()> {
-    let document: Document<'a> = serde_json::from_str(text).map_err(|error| Error::malformed(SYNTAX, error))?;
+    let members = match text.trim_start().starts_with('{') {
+        true => json::<Object<'a>>(text)?.0,
+        false => json::<IgnoredAny>(text).map(|_| Vec::new())?,
+    };
+    let found = members.iter().rfind(|(name, _)| name == "instances");
     let none = || parser("key 'instances' expects to exist once, but actually 0 times");
-    let instances = document.instances.ok_or_else(none)?.get().trim();
+    let instances = found.ok_or_else(none)?.1.get().trim();
     match instances.as_bytes().first() {
         Some(b'{') => each(instance(instances, "json object, value is empty")?),
         Some(b'[') => {
@@ -127,10 +138,17 @@ fn row(admit: &Admit<'_>, instance: Object<'_>) -> Result<Vec<Option<Tensor>>> {
         let tensor = found.map(|(_, value)| values::tensor(value.get()).map_err(parser)).transpose()?;
         match tensor {
             None if !input.optional => Err(admit.missing(input)),
+            Some(tensor) if is_array_of_text(&tensor) => {
+                Err(admit.bad_tensor(input, text_shape(&tensor.shape().row())))
+            }
             tensor => Ok(tensor),
         }
     };
     admit.method.contract.inputs.iter().map(value).collect()
+}
+
+fn is_array_of_text(tensor: &Tensor) -> bool {
+    tensor.dtype().is_variable() && !matches!(tensor.shape().row(), [] | [1])
 }
 
 /// The values as a row of the method, or why the instance is wrong for it.

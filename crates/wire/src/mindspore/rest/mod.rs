@@ -16,5 +16,5 @@ mod reply;
 mod values;
 
 pub use address::Address;
-pub use call::{malformed, Call};
+pub use call::{unreadable, Call};
 pub use reply::{refuse, refuse_unread, REASON};

@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, Bytes};
 use salver_core::{aligned, DType, Shape, Tensor};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::base64;
 use crate::numbers::Elements;
@@ -68,34 +68,49 @@ fn text_tensor(text: &str, dims: &[usize]) -> Result<Tensor, String> {
     tensor.ok_or_else(|| "decode base64 failed, size is not matched.".to_string())
 }
 
+const ONE_ITEM: &str = "json array, string or bytes type only support one item";
+const NO_TEXT: &str = "json array, item is object type, object only support string or bytes type";
+
 fn array(items: &[Value]) -> Result<Tensor, String> {
-    match items {
-        [] => Err("json array, shape is empty".into()),
-        [Value::String(text)] => text_tensor(text, &[1]),
-        [Value::Object(object)] => {
-            let tensor = base64::tensor(object, &[1])?;
-            let told = "json array, item is object type, object only support string or bytes type";
-            if tensor.dtype().is_variable() {
-                Ok(tensor)
-            } else {
-                Err(told.into())
-            }
+    match only(items, 1) {
+        Some((Value::String(text), dims)) => text_tensor(text, &dims),
+        Some((Value::Object(object), dims)) => {
+            let tensor = base64::tensor(object, &dims)?;
+            tensor.dtype().is_variable().then_some(tensor).ok_or_else(|| NO_TEXT.into())
         }
+        _ if items.is_empty() => Err("json array, shape is empty".into()),
         _ => Err(what_is_wrong(items)),
+    }
+}
+
+/// The only leaf of arrays in arrays, and their shape.
+fn only(items: &[Value], depth: usize) -> Option<(&Value, Vec<usize>)> {
+    match items {
+        [Value::Array(inner)] => only(inner, depth + 1),
+        [leaf] => Some((leaf, vec![1; depth])),
+        _ => None,
     }
 }
 
 /// Why an array is no tensor.
 fn what_is_wrong(items: &[Value]) -> String {
     let dims = first_dims(items);
-    let Some(leaf) = first_leaf(items) else { return "json array, shape is empty".into() };
-    match leaf {
-        Value::String(_) => return "json array, string or bytes type only support one item".into(),
-        Value::Object(_) => return "json array, item is object type, object only support string or bytes type".into(),
-        Value::Null => return "json array, data should be number, bool, string or bytes".into(),
-        _ => {}
+    let unknown = || "json array, data type is unknown".to_string();
+    match first_leaf(items) {
+        None | Some(Value::Null) => unknown(),
+        Some(Value::String(_)) => ONE_ITEM.into(),
+        Some(Value::Object(object)) => match type_in(object) {
+            None => unknown(),
+            Some(dtype) if dtype.is_variable() => ONE_ITEM.into(),
+            Some(_) => NO_TEXT.into(),
+        },
+        Some(leaf) => mismatch(items, &dims, 0, kind(leaf)).unwrap_or_else(unknown),
     }
-    mismatch(items, &dims, 0, kind(leaf)).unwrap_or_else(|| "json array, data type is unknown".into())
+}
+
+/// The type that an object in an array says it has.
+fn type_in(object: &Map<String, Value>) -> Option<DType> {
+    object.get("type").map_or(Some(DType::Bytes), |name| base64::known(name.as_str()?))
 }
 
 fn first_leaf(items: &[Value]) -> Option<&Value> {
@@ -140,6 +155,9 @@ fn mismatch(items: &[Value], dims: &[usize], depth: usize, wanted: Kind) -> Opti
     items.iter().find_map(|item| match item {
         Value::Array(inner) if depth + 1 < dims.len() => mismatch(inner, dims, depth + 1, wanted),
         _ if depth + 1 < dims.len() => Some("invalid json array: json type is not array".into()),
+        Value::Array(_) | Value::Object(_) | Value::Null => {
+            Some("json array, data should be number, bool, string or bytes".into())
+        }
         leaf if kind(leaf) != wanted => Some("json array, elements type is not equal".into()),
         _ => None,
     })
@@ -160,7 +178,7 @@ mod tests {
 
     #[test]
     fn values_have_types_by_themselves() {
-        let cases: [(&str, DType, &[usize], &[u8]); 12] = [
+        let cases: [(&str, DType, &[usize], &[u8]); 13] = [
             ("3", DType::I32, &[], &[3, 0, 0, 0]),
             ("-1", DType::I32, &[], &[255; 4]),
             ("4294967298", DType::I32, &[], &[2, 0, 0, 0]),
@@ -170,6 +188,7 @@ mod tests {
             ("[true, false]", DType::Bool, &[2], &[1, 0]),
             ("\"a.b\"", DType::Str, &[], b"a.b"),
             ("[\"ab\"]", DType::Str, &[1], b"ab"),
+            ("[[\"ab\"]]", DType::Str, &[1, 1], b"ab"),
             (r#"{"b64": "AAE="}"#, DType::Bytes, &[], &[0, 1]),
             (r#"[{"b64": "YWI=", "type": "str"}]"#, DType::Str, &[1], b"ab"),
             (r#"{"b64": "AAE=", "type": "uint8", "shape": [2, 1]}"#, DType::U8, &[2, 1], &[0, 1]),
@@ -184,16 +203,24 @@ mod tests {
         let cases = [
             ("null", "json value is null, it is not supported"),
             ("[]", "json array, shape is empty"),
-            ("[[], []]", "json array, shape is empty"),
+            ("[[], []]", "json array, data type is unknown"),
+            (r#"[{"b64": "AA==", "type": "int4"}, {}]"#, "json array, data type is unknown"),
+            ("[1, null]", "json array, data should be number, bool, string or bytes"),
+            ("[1, [2]]", "json array, data should be number, bool, string or bytes"),
+            ("[1, \"a\"]", "json array, elements type is not equal"),
             ("[1.0, 2]", "json array, elements type is not equal"),
             ("[1, true]", "json array, elements type is not equal"),
             ("[[1, 2], [3]]", "invalid json array: json size is 1, the dim 1 expected to be 2"),
             ("[[1], 2]", "invalid json array: json type is not array"),
-            ("[null]", "json array, data should be number, bool, string or bytes"),
+            ("[null]", "json array, data type is unknown"),
             (r#"["a", "b"]"#, "json array, string or bytes type only support one item"),
             ("{}", "json object, value is empty"),
             (r#"{"b64": "", "dtype": "int8"}"#, "fail key:dtype"),
             (r#"{"b64": "", "a": 1, "b": 2, "c": 3}"#, "items size is more than 3"),
+            (r#"{"type": "int4"}"#, "specified type:'int4' is illegal"),
+            (r#"{"b64": "AA=A"}"#, "decode base64 failed, size is not matched."),
+            (r#"{"b64": 3}"#, "get scalar data failed, type is string, but json is not string type"),
+            (r#"[{"b64": "AA=="}, {"b64": "AA=="}]"#, "string or bytes type only support one item"),
             (r#"{"type": "int8"}"#, "'b64' should be specified only one time"),
             (r#"{"b64": "AA==", "type": 3}"#, "key is 'type', value should be string type"),
             (r#"{"b64": "AA==", "type": "int4"}"#, "specified type:'int4' is illegal"),
