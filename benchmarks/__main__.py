@@ -8,12 +8,16 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import TypeVar
 
 from benchmarks.bench import Bench
+from benchmarks.changes import Growth, Loading, measure_growth, measure_loading
 from benchmarks.environments import (
     MINDSPORE_PROTO,
+    PREDICT_PROTO,
     PROTO,
     TOOLS_REQUIREMENTS,
     Environment,
@@ -25,7 +29,7 @@ from benchmarks.environments import (
 from benchmarks.isolation import Situations, measure_isolation
 from benchmarks.machine import busy_share, choose_cores, describe
 from benchmarks.measure import Cell, Problem, measure_rounds
-from benchmarks.options import ISOLATION, STANDING, Options, parse
+from benchmarks.options import GROWTH, ISOLATION, LOADING, STANDING, Options, parse
 from benchmarks.process import ServerFailed
 from benchmarks.progress import say
 from benchmarks.report import Results, page
@@ -50,18 +54,22 @@ def main() -> int:
 
 def run(options: Options) -> Results:
     machine = describe()
-    tools = make_environment("tools", TOOLS_REQUIREMENTS, (PROTO, MINDSPORE_PROTO))
+    tools = make_environment("tools", TOOLS_REQUIREMENTS, (PROTO, PREDICT_PROTO, MINDSPORE_PROTO))
     peers, missing = _make_peers(options)
     bench = Bench(options, choose_cores(), _prepare(tools), tools, peers)
     if busy_share() > 0.5:
         say("other programs are using this machine: the figures will be unsteady")
-    found: list[Cell | Problem | Situations] = []
+    found: list[Cell | Problem | Situations | Loading] = []
     with closing(measure_rounds(bench)) as rounds:
         found.extend(rounds)
     if ISOLATION in options.parts and options.salver is not None:
         with closing(measure_isolation(bench)) as rounds_of_isolation:
             found.extend(rounds_of_isolation)
-    standing, failures = _standing(bench)
+    if LOADING in options.parts and options.salver is not None:
+        with closing(measure_loading(bench)) as rounds_of_loading:
+            found.extend(rounds_of_loading)
+    growth, failures = _once(bench, GROWTH, measure_growth)
+    standing, more_failures = _once(bench, STANDING, measure_standing)
     return Results(
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         options=options,
@@ -69,8 +77,10 @@ def run(options: Options) -> Results:
         versions=_versions(bench),
         missing=missing,
         cells=[one for one in found if isinstance(one, Cell)],
-        problems=[one for one in found if isinstance(one, Problem)] + failures,
+        problems=[one for one in found if isinstance(one, Problem)] + failures + more_failures,
         isolation=[one for one in found if isinstance(one, Situations)],
+        loading=[one for one in found if isinstance(one, Loading)],
+        growth=growth,
         standing=standing,
     )
 
@@ -99,13 +109,17 @@ def _prepare(tools: Environment) -> Path:
     return fixtures
 
 
-def _standing(bench: Bench) -> tuple[Standing | None, list[Problem]]:
-    if bench.options.salver is None or STANDING not in bench.options.parts:
+Figures = TypeVar("Figures", Growth, Standing)
+
+
+def _once(bench: Bench, part: str, measure: Callable[[Bench], Figures]) -> tuple[Figures | None, list[Problem]]:
+    """What is measured of salver alone, and once."""
+    if bench.options.salver is None or part not in bench.options.parts:
         return None, []
     try:
-        return measure_standing(bench), []
+        return measure(bench), []
     except ServerFailed as problem:
-        return None, [Problem(0, "salver", STANDING, str(problem))]
+        return None, [Problem(0, "salver", part, str(problem))]
 
 
 def _versions(bench: Bench) -> dict[str, dict[str, str]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from benchmarks.changes import CHANGES, FIRST_CHANGES, Growth, Loading
 from benchmarks.isolation import Situations
 from benchmarks.servers import SERVERS
 from benchmarks.standing import Standing
@@ -117,6 +118,7 @@ MOSEC: Final[Asked] = ("mosec", "http")
 LITSERVE: Final[Asked] = ("litserve", "http")
 SALVER_GRPC: Final[Asked] = ("salver", "grpc")
 SALVER_HTTP: Final[Asked] = ("salver", "http")
+PREDICT_GRPC: Final[Asked] = ("salver_predict", "grpc")
 PYTHON_GRPC: Final[Asked] = ("salver_python", "grpc")
 PYTHON_HTTP: Final[Asked] = ("salver_python", "http")
 
@@ -136,6 +138,8 @@ RATIO_BARS: Final = (
     RatioBar("tensor", 16, SALVER_HTTP, (MOSEC,), 1.2),
     RatioBar("mlp", 64, SALVER_GRPC, (TRITON_GRPC,), 3),
     RatioBar("mlp", 64, SALVER_HTTP, (TRITON_HTTP,), 3),
+    RatioBar("mlp", 64, PREDICT_GRPC, (SALVER_GRPC,), 0.9),
+    RatioBar("tensor", 16, PREDICT_GRPC, (SALVER_GRPC,), 0.9),
     RatioBar("add", 64, PYTHON_GRPC, (TRITON_GRPC,), 5),
     RatioBar("add", 64, PYTHON_GRPC, (GRPC_AIO,), 20),
     RatioBar("add", 1, PYTHON_GRPC, (TRITON_GRPC,), 0.6, latency=True),
@@ -161,13 +165,38 @@ ISOLATION_TITLE: Final = "`mlp` at a steady rate, p99: beside a busy Python serv
 ISOLATION_LIMIT: Final = 1.5
 
 
-def judge(summary: Summary, isolation: Situations | None, standing: Standing | None) -> Iterator[Verdict]:
+LOADING_TITLES: Final = {
+    "same_us": "`mlp` at a steady rate, p99: while versions of it come and go against alone",
+    "other_us": "`mlp` at a steady rate, p99: while versions of another model come and go against alone",
+}
+LOADING_LIMIT: Final = 1.5
+GROWTH_LIMIT: Final = 1.1
+
+
+@dataclass(frozen=True)
+class Alone:
+    """What salver showed by itself: the medians of the rounds, and what was measured once."""
+
+    isolation: Situations | None = None
+    loading: Loading | None = None
+    growth: Growth | None = None
+    standing: Standing | None = None
+
+
+def judge(summary: Summary, alone: Alone) -> Iterator[Verdict]:
     """A verdict for every bar, in the order they are written down."""
     for ratio in RATIO_BARS:
         yield ratio.verdict(summary)
     for delay in DELAY_BARS:
         yield delay.verdict(summary)
-    yield _isolation_verdict(isolation)
+    yield _isolation_verdict(alone.isolation)
+    for situation, title in LOADING_TITLES.items():
+        value = getattr(alone.loading, situation) / alone.loading.alone_us if alone.loading else None
+        yield _verdict(title, LOADING_LIMIT, value)
+    growth = alone.growth
+    title = f"memory after {CHANGES} more changes of versions against after {FIRST_CHANGES}"
+    yield _verdict(title, GROWTH_LIMIT, growth.after_bytes / growth.before_bytes if growth else None)
+    standing = alone.standing
     for bar in STANDING_BARS:
         wanted = f"<= {bar.limit:g} {bar.unit}"
         value = bar.value(standing) if standing else None
@@ -176,8 +205,13 @@ def judge(summary: Summary, isolation: Situations | None, standing: Standing | N
 
 
 def _isolation_verdict(isolation: Situations | None) -> Verdict:
-    wanted = f"<= {ISOLATION_LIMIT:g} x"
-    if isolation is None:
-        return Verdict(ISOLATION_TITLE, wanted, "not measured", None)
-    value = isolation.servable_us / isolation.stranger_us
-    return Verdict(ISOLATION_TITLE, wanted, f"{value:.2f} x", value <= ISOLATION_LIMIT)
+    value = isolation.servable_us / isolation.stranger_us if isolation else None
+    return _verdict(ISOLATION_TITLE, ISOLATION_LIMIT, value)
+
+
+def _verdict(title: str, limit: float, value: float | None) -> Verdict:
+    """A ratio that must not exceed its limit, if it was measured."""
+    wanted = f"<= {limit:g} x"
+    if value is None:
+        return Verdict(title, wanted, "not measured", None)
+    return Verdict(title, wanted, f"{value:.2f} x", value <= limit)

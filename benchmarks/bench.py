@@ -18,6 +18,7 @@ from benchmarks.servers import SERVERS, Server
 from benchmarks.workloads import Protocol, Workload
 
 MODELS = "models"
+ADMIN = "admin"
 # The worker is the server's child, so that both are stopped, and their processor time is counted, together.
 JOINED = '"$0" worker "$1" "$2" --join "$3" & exec "$0" serve --accept-workers "$3" --listen "$4"'
 
@@ -89,7 +90,8 @@ class Bench:
             return [python, "-m", "benchmarks.mindspore_server", models, workload.name, server.settings, address]
         if server.joined:
             return ["sh", "-c", JOINED, salver, models, workload.name, f"127.0.0.1:{free_ports(1)[0]}", address]
-        return [salver, "serve", models, "--listen", address]
+        admin = ["--admin", f"unix:{scratch / ADMIN}"] if server.admin else []
+        return [salver, "serve", models, "--listen", address, *admin]
 
     def _command(self, server: Server, workload: Workload, ports: Mapping[Protocol, int], _scratch: Path) -> list[str]:
         python, model = str(self.peers[server.name].python), str(model_file(self.fixtures, workload))

@@ -17,6 +17,7 @@ from benchmarks.progress import say
 
 HERE: Final = Path(__file__).resolve().parent
 PROTO: Final = HERE / "kserve.proto"
+PREDICT_PROTO: Final = HERE / "predict.proto"
 MINDSPORE_PROTO: Final = HERE.parent / "src" / "mindspore_serving" / "proto" / "ms_service.proto"
 TOOLS_REQUIREMENTS: Final = ("grpcio", "grpcio-tools", "numpy", "onnx", "pillow")
 INSTALL_SECONDS: Final = 900
@@ -38,7 +39,7 @@ class Environment:
 
     @property
     def generated(self) -> Path:
-        """Where the compiled `.proto` is, if this environment has the compiler."""
+        """Where the compiled `.proto` files are, if this environment has the compiler."""
         return self.folder / "generated"
 
     def variables(self) -> dict[str, str]:

@@ -19,10 +19,13 @@ SCRATCH_RESULTS = ROOT / "build" / "benchmarks"
 
 STANDING = "standing"
 ISOLATION = "isolation"
-PARTS = (*WORKLOADS, ISOLATION, STANDING)
+LOADING = "loading"
+GROWTH = "growth"
+PARTS = (*WORKLOADS, ISOLATION, LOADING, GROWTH, STANDING)
 GROUPS = {
     "python": ("add", "tensor", "chain", "image", "rows", ISOLATION),
     "mindspore": ("add", "instances"),
+    "versions": (LOADING, GROWTH),
 }
 """Names that stand for several parts."""
 

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.bars import judge
+from benchmarks import changes
+from benchmarks.bars import Alone, judge
+from benchmarks.changes import Growth, Loading
 from benchmarks.isolation import QUICK_REQUESTS, RATE, REQUESTS, Situations, median_of
 from benchmarks.load import STREAMS
 from benchmarks.measure import Cell, Problem
@@ -34,6 +36,9 @@ class Results:
     problems: Sequence[Problem]
     isolation: Sequence[Situations]
     """One for each round."""
+    loading: Sequence[Loading]
+    """One for each round."""
+    growth: Growth | None
     standing: Standing | None
 
 
@@ -46,6 +51,7 @@ def page(results: Results) -> str:
         _failures(results),
         *_workloads(results, summary),
         _isolation(results),
+        _changes(results),
         _standing(results),
         _versions(results),
         _machine(results),
@@ -64,9 +70,9 @@ def _head(results: Results) -> str:
 
 def _bars(results: Results, summary: Summary) -> str:
     marks = {True: "met", False: "**not met**", None: "not measured"}
-    rows = [
-        (v.title, v.wanted, v.got, marks[v.met]) for v in judge(summary, median_of(results.isolation), results.standing)
-    ]
+    loading = changes.median_of(results.loading)
+    alone = Alone(median_of(results.isolation), loading, results.growth, results.standing)
+    rows = [(v.title, v.wanted, v.got, marks[v.met]) for v in judge(summary, alone)]
     note = "Ratios are the first one's median over the other one's median in this run."
     return "\n\n".join(["## The bars", note, _table(("bar", "wanted", "got", ""), rows)])
 
@@ -145,6 +151,25 @@ def _isolation(results: Results) -> str:
     rows = [(what, f"{p99 / 1000:.3g}", f"{p99 / found.alone_us:.1f} x") for what, p99 in p99s.items()]
     title = f"An ONNX servable (`mlp`) at {RATE} requests/s over gRPC, everything on the server's core."
     return "\n\n".join(["## A busy neighbour", title, _table(("situation", "p99 ms", "against alone"), rows)])
+
+
+def _changes(results: Results) -> str:
+    loading, growth = changes.median_of(results.loading), results.growth
+    rows = []
+    if loading is not None:
+        for what, p99 in (
+            ("alone", loading.alone_us),
+            ("while versions of it come and go", loading.same_us),
+            ("while versions of another model come and go", loading.other_us),
+        ):
+            rows.append((f"`mlp` at {changes.RATE} requests/s, p99, {what}", f"{p99 / 1000:.3g} ms"))
+    if growth is not None:
+        before, after = f"{growth.before_bytes / 1e6:.1f} MB", f"{growth.after_bytes / 1e6:.1f} MB"
+        rows.append((f"memory after {changes.FIRST_CHANGES} changes of versions", before))
+        rows.append((f"memory after {growth.changes} more", after))
+    if not rows:
+        return ""
+    return "\n\n".join(["## Versions that come and go", _table(("figure", "measured"), rows)])
 
 
 def _standing(results: Results) -> str:

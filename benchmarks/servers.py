@@ -41,6 +41,8 @@ class Server:
     """Whether a `salver worker` of its own runs it, which joins the server over TCP."""
     start_script: bool = False
     """Whether it is started as by MindSpore Serving's scripts (see mindspore_server.py), not by `salver serve`."""
+    admin: bool = False
+    """Whether salver has an admin's socket, `admin` in its scratch folder."""
     every_core: bool = False
     """Whether it has the load's core too, which is otherwise kept from servers."""
 
@@ -63,6 +65,15 @@ SERVERS: Final = {
             shown_versions=SALVER_VERSIONS,
             workloads=ONE_ONNX_MODEL,
             forms=KSERVE,
+        ),
+        Server(
+            "salver_predict",
+            "salver, TensorFlow's Predict",
+            "the same command; the same model, and tensors of the same bytes, in the words of TensorFlow Serving",
+            requirements=(),
+            shown_versions=SALVER_VERSIONS,
+            workloads=("mlp", "tensor"),
+            forms={"grpc": dict.fromkeys(WORKLOADS, "predict-grpc")},
         ),
         Server(
             "salver_python",

@@ -3,6 +3,7 @@
 from dataclasses import fields
 from pathlib import Path
 
+import pytest
 from onnx import save
 from support.reading import Page, reader
 from support.saved_models import mnist, written
@@ -25,10 +26,10 @@ def test_the_reference_for_python_is_true(tmp_path: Path) -> None:
             person.run(script)
 
 
-def test_the_page_on_versions_is_true(tmp_path: Path) -> None:
-    page = Page("docs/versions.md")
+@pytest.mark.parametrize("page", ["docs/versions.md", "docs/tensorflow_operations.md"])
+def test_what_is_typed_does_what_is_written_there(tmp_path: Path, page: str) -> None:
     with reader(tmp_path) as person:
-        for command, expected in page.commands():
+        for command, expected in Page(page).commands():
             person.type(command, expected)
 
 

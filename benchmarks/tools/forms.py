@@ -14,6 +14,8 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from kserve_pb2 import ModelInferRequest, ModelInferResponse
 from ms_service_pb2 import MS_FLOAT32, MS_INT64, PredictReply, PredictRequest
+from predict_pb2 import PredictRequest as TensorFlowRequest
+from predict_pb2 import PredictResponse as TensorFlowResponse
 
 from benchmarks.raw import DATATYPES, Array, from_raw, objects, to_raw
 from benchmarks.workloads import Workload
@@ -21,6 +23,10 @@ from benchmarks.workloads import Workload
 Inputs: TypeAlias = Mapping[str, Array]
 
 GRPC_PATH: Final = "/inference.GRPCInferenceService/ModelInfer"
+PREDICT_PATH: Final = "/tensorflow.serving.PredictionService/Predict"
+GRPC: Final = {"content-type": "application/grpc", "te": "trailers"}
+FLOAT: Final = 1
+"""TensorFlow's number for float32."""
 MINDSPORE_PATH: Final = "/mindspore.serving.proto.MSService/Predict"
 MINDSPORE_METHOD: Final = "predict"
 MINDSPORE_TYPES: Final = {"float32": MS_FLOAT32, "int64": MS_INT64}
@@ -59,8 +65,7 @@ def _write_kserve_grpc(workload: Workload, inputs: Inputs) -> Request:
     for tensor in workload.inputs:
         message.inputs.add(name=tensor.name, datatype=DATATYPES[tensor.dtype], shape=tensor.shape)
         message.raw_input_contents.append(to_raw(inputs[tensor.name]))
-    headers = {"content-type": "application/grpc", "te": "trailers"}
-    return Request(GRPC_PATH, message.SerializeToString(), headers)
+    return Request(GRPC_PATH, message.SerializeToString(), GRPC)
 
 
 def _read_kserve_grpc(workload: Workload, headers: Mapping[str, str], body: bytes) -> Array:
@@ -68,6 +73,27 @@ def _read_kserve_grpc(workload: Workload, headers: Mapping[str, str], body: byte
     output = answer.outputs[0]
     _expect(workload, output.name, output.datatype, tuple(output.shape))
     return from_raw(answer.raw_output_contents[0], output.datatype, workload.output.shape)
+
+
+def _write_predict_grpc(workload: Workload, inputs: Inputs) -> Request:
+    """As TensorFlow's own `make_tensor_proto` has arrays of numbers."""
+    message = TensorFlowRequest()
+    message.model_spec.name = workload.name
+    for tensor in workload.inputs:
+        written = message.inputs[tensor.name]
+        written.dtype = FLOAT
+        for size in tensor.shape:
+            written.tensor_shape.dim.add(size=size)
+        written.tensor_content = to_raw(inputs[tensor.name])
+    return Request(PREDICT_PATH, message.SerializeToString(), GRPC)
+
+
+def _read_predict_grpc(workload: Workload, headers: Mapping[str, str], body: bytes) -> Array:
+    output = TensorFlowResponse.FromString(body).outputs[workload.output.name]
+    shape = tuple(dim.size for dim in output.tensor_shape.dim)
+    if (output.dtype, shape) != (FLOAT, workload.output.shape):
+        raise ValueError(f"the answer is of type {output.dtype} and shape {shape}")
+    return np.array(output.float_val, np.float32).reshape(shape)
 
 
 def _write_kserve_json(workload: Workload, inputs: Inputs) -> Request:
@@ -118,8 +144,7 @@ def _write_mindspore_grpc(workload: Workload, inputs: Inputs) -> Request:
             items[tensor.name].shape.dims.extend(tensor.shape[1:])
             items[tensor.name].dtype = MINDSPORE_TYPES[tensor.dtype]
             items[tensor.name].data = inputs[tensor.name][row].tobytes()
-    headers = {"content-type": "application/grpc", "te": "trailers"}
-    return Request(MINDSPORE_PATH, message.SerializeToString(), headers)
+    return Request(MINDSPORE_PATH, message.SerializeToString(), GRPC)
 
 
 def _read_mindspore_grpc(workload: Workload, headers: Mapping[str, str], body: bytes) -> Array:
@@ -221,6 +246,7 @@ def _expect(workload: Workload, name: str, datatype: str, shape: tuple[int, ...]
 
 FORMS: Final = {
     "kserve-grpc": Form(_write_kserve_grpc, _read_kserve_grpc, grpc=True),
+    "predict-grpc": Form(_write_predict_grpc, _read_predict_grpc, grpc=True),
     "kserve-json": Form(_write_kserve_json, _read_kserve_json),
     "kserve-binary": Form(_write_kserve_binary, _read_kserve_binary),
     "image-body": Form(_write_image_body, _read_image_body),

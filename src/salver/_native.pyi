@@ -8,7 +8,7 @@ from typing import Self, final
 
 from typing_extensions import Buffer
 
-__all__ = ["Link", "LinkLane", "OnnxModel", "Server", "Version", "View", "run_model_lane", "version"]
+__all__ = ["Link", "LinkLane", "OnnxModel", "Reload", "Server", "Version", "View", "run_model_lane", "version"]
 
 # (element type by its numpy name, shape, data): little-endian bytes in C order, or one value per element for
 # "str" and "bytes".
@@ -54,9 +54,9 @@ class Version:
         """Start `lanes` threads with a session each that run this stage.
 
         `rows` says that the leading dimension of the model's inputs and outputs is the rows'; where the model fixes
-        its length, batches are filled up to it. `whole_inputs` are inputs without it, which a batch takes from its
-        first row. Otherwise a row is the model's whole input. The first lane takes over the model's own session,
-        which cannot be `run` from Python afterwards.
+        its length, batches are filled up to it, else to the next of the stage's allowed sizes. `whole_inputs` are
+        inputs without it, which a batch takes from its first row. Otherwise a row is the model's whole input. The
+        first lane takes over the model's own session, which cannot be `run` from Python afterwards.
         """
 
     def add_link_lane(
@@ -166,6 +166,23 @@ class Link:
         """Call a hidden method for rows of this batch, and wait: pieces that cover the rows in order."""
 
 @final
+class Reload:
+    """A request to change what is served, whose caller waits until one of the two is said; the first counts."""
+
+    @property
+    def config(self) -> bytes:
+        """A serialized ModelServerConfig of TensorFlow Serving; empty once it is answered."""
+
+    def done(self) -> None:
+        """What it asks for is so."""
+
+    def refuse(self, code: str, text: str) -> None:
+        """It is not; `code` is gRPC's name of a status."""
+
+# (servable, version, state by the name that `salver.lifecycle` gives it, wanted, problem or empty)
+_Absent = tuple[str, int, str, bool, str]
+
+@final
 class Server:
     """Listeners and what they route to.
 
@@ -183,14 +200,23 @@ class Server:
     def publish(
         self,
         versions: Sequence[Version],
-        unavailable: Sequence[tuple[str, int, str]],
+        absent: Sequence[_Absent],
         labels: Mapping[str, Mapping[str, int]] = ...,
     ) -> None:
         """Replace, atomically, what requests are routed to.
 
-        `unavailable` are (servable, version, reason) of what should be served but cannot be; `labels` are names for
-        versions, by servable.
+        `absent` are versions that do not answer: those that should, and others as far as there is something to
+        tell of them; `labels` are names for versions, by servable. Raises ValueError for a state that there is not.
         """
+
+    def adopt(self, connection: int) -> None:
+        """Serve a connection of a Unix socket whose caller may change what is served.
+
+        The descriptor is given away. Raises RuntimeError if the server has been stopped.
+        """
+
+    def next_reload(self) -> Reload | None:
+        """Wait for the next request to change what is served; None once the server is stopped."""
 
     def drain(self) -> None:
         """Turn health to NOT_SERVING and refuse new calls; those in flight go on."""
@@ -199,11 +225,19 @@ class Server:
     def stop(self) -> None:
         """Close listeners and connections and end the network threads. Idempotent."""
 
-def run_model_lane(model: OnnxModel, socket: int, rows: bool, name: str, whole_inputs: Sequence[int] = ...) -> None:
+def run_model_lane(
+    model: OnnxModel,
+    socket: int,
+    rows: bool,
+    name: str,
+    whole_inputs: Sequence[int] = ...,
+    sizes: Sequence[int] = ...,
+) -> None:
     """Be a lane of a worker that runs this model, natively, until the link over `socket` ends.
 
     The descriptor is given away, and the model's session with it; `rows` and `whole_inputs` are those of
-    `Version.add_onnx_lanes`. `name` is the stage's, for error texts. Raises OSError if the connection breaks.
+    `Version.add_onnx_lanes`, and `sizes` the numbers of rows that batches are filled up to. `name` is the stage's,
+    for error texts. Raises OSError if the connection breaks.
     """
 
 def version() -> str:

@@ -36,6 +36,9 @@ def test_a_servable_is_written_as_the_native_core_reads_it() -> None:
         "row_by_row": False,
         "isolate_rows": True,
         "retry_lost": False,
+        "allowed_batch_sizes": [],
+        "max_waiting_batches": None,
+        "max_call_rows": None,
     }
     assert json.loads(servable(None).to_json()) == {
         "name": "s",

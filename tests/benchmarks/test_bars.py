@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmarks.bars import Asked, DelayBar, RatioBar, judge
+from benchmarks.bars import LOADING_TITLES, Alone, Asked, DelayBar, RatioBar, judge
+from benchmarks.changes import Growth, Loading
 from benchmarks.isolation import Situations, median_of
 from benchmarks.measure import Cell
 from benchmarks.summary import Summary
@@ -58,10 +59,22 @@ def test_a_delay_is_the_difference_of_two_latencies(limit_ms: float, met: bool) 
     ],
 )
 def test_what_users_of_mindspore_serving_wait_for_has_its_bars(asked: str, wanted: str) -> None:
-    assert wanted in [each.wanted for each in judge(Summary([]), None, None) if each.title.startswith(asked)]
+    assert wanted in [each.wanted for each in judge(Summary([]), Alone()) if each.title.startswith(asked)]
 
 
 def test_a_busy_servable_is_held_against_a_busy_stranger_by_the_medians_of_the_rounds() -> None:
     rounds = [Situations(1, 10, 12), Situations(1, 10, 90), Situations(1, 8, 11)]
-    verdict = next(each for each in judge(Summary([]), median_of(rounds), None) if "stranger" in each.title)
+    alone = Alone(isolation=median_of(rounds))
+    verdict = next(each for each in judge(Summary([]), alone) if "stranger" in each.title)
     assert (verdict.got, verdict.met) == ("1.20 x", True)
+
+
+def test_what_versions_cost_is_held_against_a_server_at_rest() -> None:
+    alone = Alone(loading=Loading(100, 140, 160), growth=Growth(100, 105, 100))
+    verdicts = {each.title: (each.got, each.met) for each in judge(Summary([]), alone)}
+    assert [verdicts[title] for title in LOADING_TITLES.values()] == [("1.40 x", True), ("1.60 x", False)]
+    assert [found for title, found in verdicts.items() if title.startswith("memory after")] == [("1.05 x", True)]
+
+
+def test_without_figures_nothing_is_judged() -> None:
+    assert {each.met for each in judge(Summary([]), Alone())} == {None}

@@ -8,6 +8,7 @@ from salver.cli.tensorflow_serving import Start, planned, run
 from salver.config.tensorflow_flags import read_flags
 from salver.problems import Unusable
 from salver.repository.policies import Latest
+from salver.repository.settings import ServableSettings
 
 
 def start(*arguments: str, **environment: str) -> Start:
@@ -20,6 +21,8 @@ def test_one_model_is_served_on_all_interfaces_and_watched() -> None:
     [listed] = begun.sources.listed
     assert (listed.name, listed.path, listed.versions) == ("m", Path("/models/m"), Latest())
     assert (begun.config.watch_s, begun.config.load_retries, begun.config.load_retry_s) == (1.0, 5, 60.0)
+    assert (begun.config.http_timeout_s, begun.config.tensorflow_metrics) == (30.0, None)
+    assert (begun.config.allow_reload, begun.config.tensor_content) == (False, False)
     assert begun.notes == ()
 
 
@@ -33,12 +36,16 @@ def test_every_flag_that_means_something_is_followed(tmp_path: Path) -> None:
         "--load_retry_interval_micros=500000",
         "--allow_version_labels_for_unavailable_models",
         "--num_unload_threads=3",
+        "--rest_api_timeout_in_ms=1500",
+        "--enable_serialization_as_tensor_content",
         SALVER_ADMIN="unix:/run/admin",
+        SALVER_ALLOW_RELOAD="true",
         SALVER_LISTEN="unix:/never",
     )
     assert [str(address) for address in begun.config.listen] == ["0.0.0.0:1", f"unix:{tmp_path}/s", "0.0.0.0:2"]
     assert (begun.config.watch_s, begun.config.load_retries, begun.config.load_retry_s) == (None, 2, 0.5)
-    assert begun.config.admin == Path("/run/admin")
+    assert (begun.config.admin, begun.config.allow_reload) == (Path("/run/admin"), True)
+    assert (begun.config.http_timeout_s, begun.config.tensor_content) == (1.5, True)
     assert begun.listing.early_labels
     assert begun.notes == ("ignored: --num_unload_threads",)
 
@@ -57,9 +64,37 @@ def test_batching_parameters_are_what_models_have_by_default(tmp_path: Path) -> 
     begun = start("--enable_batching", f"--batching_parameters_file={file}")
     defaults = begun.sources.listed[0].defaults
     assert defaults is not None
-    assert (defaults.max_batch_size, defaults.max_wait_ms) == (8, 1.5)
+    assert (defaults.max_batch_size, defaults.max_wait_ms, defaults.max_call_rows) == (8, 1.5, 8)
     assert begun.listing.defaults == defaults
-    assert begun.notes == (f"ignored in {file}: num_batch_threads",)
+    [note] = begun.notes
+    assert note.startswith(f"without effect in {file}: num_batch_threads (")
+
+
+SPLIT = "enable_large_batch_splitting { value: true } max_execution_batch_size { value: 16 }"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", {}),
+        ("max_batch_size { value: 8 }", {"max_batch_size": 8, "max_call_rows": 8}),
+        ("max_enqueued_batches { value: 3 }", {"max_waiting_batches": 3}),
+        ("allowed_batch_sizes: 2 allowed_batch_sizes: 4", {"max_batch_size": 4, "allowed_batch_sizes": (2, 4)}),
+        (
+            f"max_batch_size {{ value: 100 }} {SPLIT} allowed_batch_sizes: 8 allowed_batch_sizes: 16",
+            {"max_batch_size": 16, "max_call_rows": 100, "allowed_batch_sizes": (8, 16)},
+        ),
+        (
+            "max_batch_size { value: 8 } max_execution_batch_size { value: 4 }",
+            {"max_batch_size": 8, "max_call_rows": 8},
+        ),
+    ],
+)
+def test_what_batching_parameters_are_called_here(tmp_path: Path, text: str, said: dict[str, object]) -> None:
+    file = tmp_path / "batching"
+    file.write_text(text)
+    defaults = start("--enable_batching", f"--batching_parameters_file={file}").sources.listed[0].defaults
+    assert defaults == ServableSettings(**said)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("verify", "security"), [("true", "mtls"), ("false", "tls")])
@@ -74,12 +109,19 @@ def test_tls_is_for_the_port_of_grpc_alone_and_its_key_on_no_disk(tmp_path: Path
     assert (config.tls_client_ca is None) == (security == "tls")
 
 
-def test_metrics_elsewhere_are_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ('prometheus_config { enable: true path: "/prometheus" }', "/prometheus"),
+        ("prometheus_config { enable: true }", "/monitoring/prometheus/metrics"),
+        ('prometheus_config { enable: false path: "/prometheus" }', None),
+        ("", None),
+    ],
+)
+def test_metrics_are_where_they_are_wanted(tmp_path: Path, text: str, path: str | None) -> None:
     file = tmp_path / "monitoring"
-    file.write_text('prometheus_config { enable: true path: "/prometheus" }')
-    assert start(f"--monitoring_config_file={file}").notes == ("metrics are at /metrics, not at /prometheus",)
-    file.write_text("")
-    assert start(f"--monitoring_config_file={file}").notes == ()
+    file.write_text(text)
+    assert start(f"--monitoring_config_file={file}").config.tensorflow_metrics == path
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from salver.config.settings import Config, native_settings, settings_table
@@ -6,6 +7,7 @@ from salver.config.settings import Config, native_settings, settings_table
 
 def test_native_settings_are_in_bytes_and_milliseconds() -> None:
     config = Config(max_message_mib=2, max_header_kib=3, header_timeout_s=0.25, keep_alive_s=4)
+    config = replace(config, http_timeout_s=1.5, tensorflow_metrics="/metrics/tf")
     assert json.loads(native_settings(config)) == {
         "max_message_bytes": 2 * 1024**2,
         "max_header_bytes": 3 * 1024,
@@ -16,6 +18,10 @@ def test_native_settings_are_in_bytes_and_milliseconds() -> None:
         "reply_timeout_ms": 60_000,
         "keep_alive_ms": 4000,
         "network_threads": 1,
+        "http_timeout_ms": 1500,
+        "allow_reload": False,
+        "tensor_content": False,
+        "tensorflow_metrics": "/metrics/tf",
         "speaks": "everything",
     }
 

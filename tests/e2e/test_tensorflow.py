@@ -6,18 +6,11 @@ import grpc
 import numpy as np
 import pytest
 from support.http import get, post
-from support.tensorflow import message
+from support.tensorflow import call, message
 
 from salver.testing.server import Server
 
 FLOAT = 1
-
-
-def call(address: str, service: str, method: str, request: Any, reply: str) -> Any:
-    with grpc.insecure_channel(address) as channel:
-        path = f"/tensorflow.serving.{service}/{method}"
-        function = channel.unary_unary(path, type(request).SerializeToString, message(reply).FromString)
-        return function(request, timeout=30)
 
 
 def predict_request(signature: str = "", x1: tuple[int, ...] = (2, 2), **spec: Any) -> Any:

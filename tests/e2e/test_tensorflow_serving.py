@@ -47,11 +47,11 @@ def test_one_model_is_served_and_followed(tmp_path: Path) -> None:
         "--model_name=half",
         f"--model_base_path={tmp_path}/m",
         "--num_load_threads=2",
-        "--rest_api_timeout_in_ms=9",
+        "--rest_api_num_threads=9",
     )
     with started(*flags) as server:
         assert answer(server, "half") == 1.0
-        assert "ignored: --num_load_threads, --rest_api_timeout_in_ms" in server.output
+        assert "ignored: --num_load_threads, --rest_api_num_threads" in server.output
         add_version(tmp_path, 2)
         until(lambda: answer(server, "half") == 2.0)
 

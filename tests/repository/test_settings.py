@@ -22,6 +22,9 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
         method = "add_common"
         max_batch_size = 8
         max_wait_ms = 1.5
+        allowed_batch_sizes = [2, 8]
+        max_waiting_batches = 4
+        max_call_rows = 20
         instances = 3
         batching = "auto"
         versions = [2, 4]
@@ -39,6 +42,9 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
         method="add_common",
         max_batch_size=8,
         max_wait_ms=1.5,
+        allowed_batch_sizes=(2, 8),
+        max_waiting_batches=4,
+        max_call_rows=20,
         instances=3,
         batching=None,
         versions=Specific(frozenset({2, 4})),
@@ -55,7 +61,7 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
     [
         ("max_batchsize = 8", "no setting 'max_batchsize'", "did you mean 'max_batch_size'?"),
         ("[onnx]\nthread = 8", "no setting 'onnx.thread'", "did you mean 'onnx.threads'?"),
-        ("zebra = 8", "no setting 'zebra'", "known here: batching, in_process, instances, labels"),
+        ("zebra = 8", "no setting 'zebra'", "known here: allowed_batch_sizes, batching, in_process, instances"),
         ("method = '@call'", "method is '@call'", "a name of letters, digits and _"),
         ("method = 'add.common'", "method is 'add.common'", "a name of letters, digits and _"),
         ("method = 'größe'", "method is 'größe'", "a name of letters, digits and _"),
@@ -65,6 +71,11 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
         ("instances = 100000", "instances is 100000", "a whole number from 1 to 1024"),
         ("max_batch_size = true", "max_batch_size is True", "a whole number"),
         ("max_wait_ms = -1", "max_wait_ms is -1", "milliseconds"),
+        ("allowed_batch_sizes = 8", "allowed_batch_sizes is 8", "a list of ascending whole numbers"),
+        ("allowed_batch_sizes = [8, 4]", "allowed_batch_sizes is [8, 4]", "ascending"),
+        ("allowed_batch_sizes = [0, 32]", "allowed_batch_sizes is [0, 32]", "from 1"),
+        ("allowed_batch_sizes = [8, 16]", "allowed_batch_sizes is 16, and max_batch_size is 32", "both be the same"),
+        ("max_waiting_batches = 0", "max_waiting_batches is 0", "a whole number from 1"),
         ("batching = 'yes'", "batching is 'yes'", 'true, false or "auto"'),
         ("versions = 'newest'", "versions is 'newest'", '"all" or a list'),
         ("versions = [0]", "versions is [0]", "version numbers"),

@@ -1,4 +1,5 @@
 import json
+import os
 import socket
 import stat
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ def path(tmp_path: Path) -> Iterator[Path]:
     """Where a server with one version of m hears its admin."""
     add_version(tmp_path / "models", 1)
     with managed(Sources(tmp_path / "models")) as server:
-        admin = AdminSocket(tmp_path / "admin", Admin(server.manager, Reload(server.manager), list))
+        admin = AdminSocket(tmp_path / "admin", Admin(server.manager, Reload(server.manager), list), server.live.adopt)
         admin.start()
         yield tmp_path / "admin"
         admin.stop()
@@ -97,12 +98,12 @@ def test_several_may_ask_at_once(path: Path) -> None:
 def test_a_socket_is_taken_over_from_the_dead_but_not_from_the_living(path: Path, tmp_path: Path) -> None:
     admin = Admin.__new__(Admin)
     with pytest.raises(Unusable, match="is in use by another server"):
-        AdminSocket(path, admin)
+        AdminSocket(path, admin, os.close)
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(tmp_path / "left"))
-    AdminSocket(tmp_path / "left", admin).stop()
+    AdminSocket(tmp_path / "left", admin, os.close).stop()
     (tmp_path / "file").touch()
     for unfit in (tmp_path / "file", tmp_path / "gone" / "admin", tmp_path / ("x" * 200)):
         with pytest.raises(Unusable, match="cannot be listened on"):
-            AdminSocket(unfit, admin)
+            AdminSocket(unfit, admin, os.close)
     assert (tmp_path / "file").exists()

@@ -31,10 +31,10 @@ def found(directory: Path) -> Repository:
     return scan(directory, table.suffixes())
 
 
-def reasons(address: str) -> dict[str, str]:
-    """Why what is not ready is not, by name."""
-    listed = get(address, "/servables").json["servables"]
-    return {each["name"]: each["versions"][0]["reason"] for each in listed if "reason" in each["versions"][0]}
+def states(address: str) -> dict[str, str]:
+    """By name, what is not ready, and why where that is told."""
+    listed = [(each["name"], each["versions"][0]) for each in get(address, "/servables").json["servables"]]
+    return {name: version.get("reason", version["state"]) for name, version in listed if version["state"] != "ready"}
 
 
 def test_versions_and_addresses_come_in_any_order(server: LiveServer, tmp_path: Path) -> None:
@@ -57,12 +57,12 @@ def test_callers_are_told_what_is_about_to_be_loaded_and_what_could_not_be(serve
     write_servable(tmp_path, "calc", CALC)
     repository = found(tmp_path)
     server.expect(repository.versions)
-    assert reasons(address) == {"broken": "it is being loaded", "calc": "it is being loaded"}
+    assert states(address) == {"broken": "loading", "calc": "loading"}
     assert post(address, "/servables/calc", {}).status == 503
     broken, calc = server.add(repository.versions)
     assert isinstance(calc, Running)
     assert server.refused == [broken]
-    assert reasons(address) == {"broken": "servable.py:1: ZeroDivisionError: division by zero"}
+    assert states(address) == {"broken": "servable.py:1: ZeroDivisionError: division by zero"}
     assert post(address, "/servables/broken", {}).status == 503
     assert get(address, "/v2/health/ready").status == 400
 

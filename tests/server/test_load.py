@@ -5,6 +5,7 @@ import pytest
 
 from salver import _native
 from salver.authoring.spec import Policy, Port, Servable, StageSpec, one_stage
+from salver.lifecycle.states import State
 from salver.problems import Problem, Unusable
 from salver.repository.scan import Kind, Refused, Repository, VersionFolder
 from salver.repository.settings import ServableSettings
@@ -13,6 +14,7 @@ from salver.runtimes.base import Host, Loaded, Trial
 from salver.server import load
 from salver.server.load import Running, Watch
 from salver.server.report import described
+from salver.server.routes import Absent
 
 X = Port("x", "float32", (2,))
 
@@ -106,8 +108,8 @@ REFUSED = (
 
 
 def test_callers_are_told_the_first_reason_of_each_version() -> None:
-    assert load.unavailable(REFUSED) == [("two", 2, "2: holds two models")]
-    assert load.loading([folder("a")]) == [("a", 1, "it is being loaded")]
+    assert load.unavailable(REFUSED) == [Absent("two", 2, State.END, problem="2: holds two models")]
+    assert load.loading([folder("a")]) == [Absent("a", 1, State.LOADING)]
 
 
 def test_every_problem_is_told() -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from salver.server.routes import Joined, Routes
+from salver.lifecycle.states import State
+from salver.server.routes import Absent, Joined, Routes
 
 
 @dataclass(frozen=True)
@@ -41,5 +42,6 @@ def test_what_is_shown(own: list[Any], served: list[Any], left: list[Any], shown
 def test_who_serves_what() -> None:
     joined: Any = Joined([ADD1], [SUB1])  # type: ignore[list-item]
     assert [joined.know(*key) for key in (("add", 1), ("sub", 1), ("add", 2))] == [True, True, False]
-    routes = Routes([OWN1], [("add", 2, "it is being loaded")])  # type: ignore[list-item]
-    assert [routes.know("add", version) for version in (1, 2, 3)] == [True, True, False]
+    gone = Absent("add", 4, State.END, wanted=False)
+    routes = Routes([OWN1], [Absent("add", 2, State.LOADING), gone])  # type: ignore[list-item]
+    assert [routes.know("add", version) for version in (1, 2, 3, 4)] == [True, True, False, False]

@@ -104,3 +104,15 @@ def write_all(directory: Path) -> Path:
     write(identity(TensorProto.UINT8), directory, "file")
     write(identity(TensorProto.FLOAT, "length"), directory, "any_length")
     return directory
+
+
+def counted() -> ModelProto:
+    """`y` is by how many rows the model was run, whatever they are."""
+    ports = [(name, TensorProto.FLOAT, ["n", 2]) for name in ("x", "y")]
+    nodes = [
+        helper.make_node("Shape", ["x"], ["shape"], start=0, end=1),
+        helper.make_node("Cast", ["shape"], ["rows"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["x", "zero"], ["nothing"]),
+        helper.make_node("Add", ["nothing", "rows"], ["y"]),
+    ]
+    return make_model(nodes, ports[:1], ports[1:], [("zero", np.array(0, np.float32))])

@@ -61,7 +61,7 @@ class Reader:
 
     def own(self, text: str) -> str:
         for port, free in self.ports.items():
-            text = text.replace(f":{port}", f":{free}")
+            text = text.replace(f":{port}", f":{free}").replace(f"port={port}", f"port={free}")
         return text
 
     def save(self, files: dict[str, str]) -> None:

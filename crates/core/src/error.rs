@@ -11,6 +11,8 @@ pub enum Resource {
     Calls,
     /// Bytes of requests in flight, over all servables.
     Bytes,
+    /// Rows that wait for one stage.
+    Queue,
 }
 
 impl Resource {
@@ -18,6 +20,7 @@ impl Resource {
         match self {
             Resource::Calls => "--max-calls",
             Resource::Bytes => "--max-bytes-in-flight",
+            Resource::Queue => "max_waiting_batches in salver.toml",
         }
     }
 
@@ -25,6 +28,7 @@ impl Resource {
         match self {
             Resource::Calls => "calls in flight",
             Resource::Bytes => "bytes in flight",
+            Resource::Queue => "rows waiting for a model",
         }
     }
 }
@@ -129,6 +133,12 @@ pub enum Error {
         given: usize,
         wanted: usize,
     },
+    /// A call of more rows than its first stage takes.
+    TooManyRows {
+        servable: String,
+        rows: usize,
+        limit: usize,
+    },
     /// An input whose value cannot be what it says; `detail` is a whole clause.
     InputValue {
         servable: String,
@@ -224,6 +234,32 @@ impl Code {
         }
     }
 
+    /// Every one that there is.
+    const ALL: [Code; 12] = [
+        Code::Ok,
+        Code::Cancelled,
+        Code::Unknown,
+        Code::InvalidArgument,
+        Code::DeadlineExceeded,
+        Code::NotFound,
+        Code::PermissionDenied,
+        Code::ResourceExhausted,
+        Code::FailedPrecondition,
+        Code::Unimplemented,
+        Code::Internal,
+        Code::Unavailable,
+    ];
+
+    /// The code of this name.
+    pub fn named(name: &str) -> Option<Code> {
+        Code::ALL.into_iter().find(|code| code.name() == name)
+    }
+
+    /// The code of this number.
+    pub fn numbered(number: usize) -> Option<Code> {
+        Code::ALL.into_iter().find(|&code| code as usize == number)
+    }
+
     /// The HTTP status that says the same.
     pub const fn http(self) -> u16 {
         match self {
@@ -250,6 +286,7 @@ impl Error {
             UnknownInput { .. } | RepeatedInput { .. } | UnknownOutput { .. } => Code::InvalidArgument,
             RepeatedOutput { .. } | InputType { .. } | InputShape { .. } => Code::InvalidArgument,
             InputSize { .. } | InputElements { .. } | RowsDiffer { .. } => Code::InvalidArgument,
+            TooManyRows { .. } => Code::InvalidArgument,
             InputValue { .. } | Author { fault: Fault::Input, .. } => Code::InvalidArgument,
             Unsupported { .. } => Code::Unimplemented,
             TooLarge { .. } | Busy { .. } => Code::ResourceExhausted,
@@ -354,6 +391,9 @@ impl fmt::Display for Error {
             }
             RowsDiffer { servable, input, given, wanted } => {
                 write!(f, "input '{input}' of servable '{servable}' has {given} rows, but the first input has {wanted}")
+            }
+            TooManyRows { servable, rows, limit } => {
+                write!(f, "a call of servable '{servable}' has {rows} rows, but it takes {limit} at most; send several")
             }
             InputValue { servable, input, detail } => {
                 write!(f, "input '{input}' of servable '{servable}': {detail}")

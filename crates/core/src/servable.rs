@@ -41,11 +41,26 @@ pub struct Policy {
     pub isolate_rows: bool,
     /// Run a batch once more elsewhere when its worker died after starting it.
     pub retry_lost: bool,
+    /// The numbers of rows that a model is run with, ascending; a batch is filled up to the next one. Empty: any.
+    pub allowed_batch_sizes: Vec<usize>,
+    /// How many batches' rows may wait; calls that come when there is no room are refused.
+    pub max_waiting_batches: Option<usize>,
+    /// The most rows of one call.
+    pub max_call_rows: Option<usize>,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Policy { max_batch_size: 32, max_wait_ms: 0.0, row_by_row: false, isolate_rows: true, retry_lost: false }
+        Policy {
+            max_batch_size: 32,
+            max_wait_ms: 0.0,
+            row_by_row: false,
+            isolate_rows: true,
+            retry_lost: false,
+            allowed_batch_sizes: Vec::new(),
+            max_waiting_batches: None,
+            max_call_rows: None,
+        }
     }
 }
 

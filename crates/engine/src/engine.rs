@@ -135,6 +135,10 @@ impl<C: Clone> Engine<C> {
         if route.steps.iter().any(|step| self.stages[step.stage].abandoned) {
             return Err(self.not_ready());
         }
+        if let Some(step) = route.steps.first() {
+            let rows = call.parts.iter().map(Part::rows).sum();
+            self.stages[step.stage].admit(&self.name, rows)?;
+        }
         if self.calls.contains(call.ticket) {
             return Err(Error::internal("a call under a ticket that is in use"));
         }

@@ -16,6 +16,10 @@ pub(crate) struct Rule {
     /// How long an executor waits for more, in nanoseconds.
     pub wait: u64,
     pub row_by_row: bool,
+    /// The most rows that may wait.
+    pub room: usize,
+    /// The most rows of one call.
+    pub longest_call: usize,
 }
 
 impl Rule {
@@ -26,7 +30,9 @@ impl Rule {
         };
         // A float that is negative or no number becomes 0, one that is too large the largest.
         let wait = (stage.policy.max_wait_ms * 1e6) as u64;
-        Rule { max, wait, row_by_row: stage.policy.row_by_row }
+        let room = stage.policy.max_waiting_batches.map_or(usize::MAX, |batches| batches.saturating_mul(max));
+        let longest_call = stage.policy.max_call_rows.unwrap_or(usize::MAX);
+        Rule { max, wait, row_by_row: stage.policy.row_by_row, room, longest_call }
     }
 }
 

@@ -1,6 +1,6 @@
 //! One stage: its queue, its promises and its counts.
 
-use salver_core::{Error, StageSpec, Tensor};
+use salver_core::{Error, Resource, StageSpec, Tensor};
 
 use crate::queue::{Queue, Rule};
 use crate::statistics::StageStatistics;
@@ -38,6 +38,18 @@ impl Stage {
 
     pub fn lost(&self) -> Error {
         Error::Lost { stage: self.name.clone() }
+    }
+
+    /// Whether a call with so many rows may enter the queue. One that finds it empty always has room.
+    pub fn admit(&self, servable: &str, rows: usize) -> Result<(), Error> {
+        let Rule { room, longest_call: limit, .. } = self.queue.rule;
+        if rows > limit {
+            return Err(Error::TooManyRows { servable: servable.to_string(), rows, limit });
+        }
+        if self.queue.rows() > 0 && self.queue.rows().saturating_add(rows) > room {
+            return Err(Error::Busy { resource: Resource::Queue, limit: room as u64 });
+        }
+        Ok(())
     }
 
     /// An executor's columns, if they are what the stage promised.

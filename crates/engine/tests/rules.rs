@@ -185,6 +185,35 @@ fn rows_given_up_do_not_fill_a_batch_that_waits() {
 }
 
 #[test]
+fn a_queue_without_room_refuses_calls_unless_it_is_empty() {
+    let mut bench = Bench::of(Policy { max_waiting_batches: Some(2), ..policy(4) });
+    let busy = |limit| Some(Error::Busy { resource: Resource::Queue, limit });
+    bench.submit(0, 9, 1);
+    let refused = bench.submit(0, 1, 1);
+    assert_eq!(bench.answers(), [(refused, 0, 1, busy(8))], "a call that found the queue empty may be any size");
+    let lane = bench.lane();
+    for rows in [4, 4, 1] {
+        let batch = bench.take(0, lane);
+        assert_eq!(batch.rows, rows);
+        bench.finish(batch);
+    }
+    bench.answers();
+    bench.submit(0, 5, 1);
+    bench.submit(0, 3, 2);
+    let refused = bench.submit(0, 1, 1);
+    assert_eq!(bench.answers(), [(refused, 0, 1, busy(8))]);
+}
+
+#[test]
+fn calls_of_too_many_rows_are_refused() {
+    let mut bench = Bench::of(Policy { max_call_rows: Some(4), ..policy(2) });
+    bench.submit(0, 4, 1);
+    let refused = bench.submit(0, 5, 1);
+    let error = Error::TooManyRows { servable: "model".into(), rows: 5, limit: 4 };
+    assert_eq!(bench.answers(), [(refused, 0, 5, Some(error))]);
+}
+
+#[test]
 fn row_by_row_stages_share_what_waits_among_idle_lanes() {
     let mut bench = Bench::of(Policy { row_by_row: true, ..policy(8) });
     let lanes: Vec<LaneId> = (0..3).map(|_| bench.lane()).collect();

@@ -66,6 +66,7 @@ where
         false => ask(&mut exchange, servable, index, facts),
         true => Err(only_as_a_stream(servable, method)),
     };
+    let rows = asked.as_ref().map_or(0, |call| call.parts.iter().map(Part::rows).sum());
     let outcome = match asked {
         Ok(call) if call.parts.is_empty() => Ok(Answer::default()),
         Ok(call) => run(&version, call, deadline).await,
@@ -83,6 +84,7 @@ where
     };
     let sent = reply.body().iter().map(Bytes::len).sum();
     let meter = shared.metrics.calls.meter(&version, index, protocol);
+    meter.asked(rows);
     meter.finished(code, began.elapsed(), received, sent);
     reply
 }

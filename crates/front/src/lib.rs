@@ -6,6 +6,7 @@ mod http;
 mod metrics;
 mod net;
 mod outgoing;
+mod reload;
 mod report;
 mod sequence;
 mod server;
@@ -14,6 +15,8 @@ mod settings;
 mod shared;
 pub mod tls;
 
+pub use reload::{Reload, Verdict};
+pub use salver_wire::tensorflow::State;
 pub use server::{ListenError, Server};
 pub use settings::Settings;
-pub use shared::Unavailable;
+pub use shared::Absent;

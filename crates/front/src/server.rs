@@ -1,15 +1,19 @@
 use std::fmt;
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 
 use salver_engine::{Home, Routes, Version};
 
 use crate::net::address::Address;
+use crate::net::connection::Socket;
 use crate::net::listener::Listener;
 use crate::net::thread::{House, NetworkThread, Order};
+use crate::reload::Reload;
+use crate::service::Rights;
 use crate::settings::Settings;
-use crate::shared::{Shared, Unavailable};
+use crate::shared::{Absent, Shared};
 use crate::tls::{Tls, TlsError, TlsFiles};
 
 /// Listeners, the threads that serve them, and what they route to.
@@ -69,9 +73,23 @@ impl Server {
     }
 
     /// Replaces, atomically, what requests are routed to.
-    pub fn publish(&self, routes: Routes<Version>, unavailable: Vec<Unavailable>) {
+    pub fn publish(&self, routes: Routes<Version>, absent: Vec<Absent>) {
         self.house(&routes);
-        self.shared.publish(routes, unavailable);
+        self.shared.publish(routes, absent);
+    }
+
+    /// Serves one connection that somebody else accepted, whose caller may change what is served.
+    pub fn adopt(&self, connection: UnixStream) -> Result<(), ListenError> {
+        connection.set_nonblocking(true).map_err(ListenError::Bind)?;
+        let threads = self.threads.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let thread = threads.first().ok_or(ListenError::Stopped)?;
+        let serve = Order::Serve(Socket::Unix(connection), None, Rights::Administer);
+        thread.orders.send(serve).map_err(|_| ListenError::Stopped)
+    }
+
+    /// Waits for the next request to change what is served; `None` once the server stops.
+    pub fn next_reload(&self) -> Option<Reload> {
+        self.shared.reloads.next()
     }
 
     /// Lets the network threads watch the links of versions that are not watched elsewhere yet.

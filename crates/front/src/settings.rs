@@ -23,6 +23,18 @@ pub struct Settings {
     /// How often an idle HTTP/2 connection is asked whether it still lives.
     pub keep_alive_ms: u64,
     pub network_threads: usize,
+    /// How long a call over plain HTTP may take, its stream excepted, if there is a limit.
+    #[serde(default)]
+    pub http_timeout_ms: Option<u64>,
+    /// Whether callers of every address may change what is served.
+    #[serde(default)]
+    pub allow_reload: bool,
+    /// Whether TensorFlow Serving's clients get numbers as bytes, in `tensor_content`.
+    #[serde(default)]
+    pub tensor_content: bool,
+    /// The path at which metrics have the names of TensorFlow Serving, if there is to be one.
+    #[serde(default)]
+    pub tensorflow_metrics: Option<String>,
     #[serde(default)]
     pub speaks: Speaks,
 }
@@ -44,6 +56,10 @@ impl Settings {
 
     pub fn reply_timeout(&self) -> Duration {
         Duration::from_millis(self.reply_timeout_ms)
+    }
+
+    pub fn http_timeout(&self) -> Option<Duration> {
+        self.http_timeout_ms.map(Duration::from_millis)
     }
 
     pub fn keep_alive(&self) -> Duration {

@@ -2,9 +2,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use salver_core::{Code, Error};
+use salver_core::{Code, Error, Servable};
 use salver_engine::{Admission, Router, Routes, Version};
 use salver_wire::json::Version as Listed;
+use salver_wire::kserve::index::Indexed;
 use salver_wire::kserve::messages::ModelMetadataResponse;
 use salver_wire::kserve::metadata;
 use salver_wire::tensorflow::{State, VersionStatus};
@@ -12,18 +13,36 @@ use salver_wire::Target;
 use tokio::sync::watch;
 
 use crate::metrics::Metrics;
+use crate::reload::Reloads;
 use crate::settings::Settings;
 
-/// A version that should be served and cannot be.
+/// A version that does not answer: where it is in its life.
 #[derive(Clone, Debug)]
-pub struct Unavailable {
+pub struct Absent {
     pub servable: String,
     pub version: u64,
-    pub reason: String,
+    pub state: State,
+    /// Whether it should be served. One that should not is on its way out, or a memory.
+    pub wanted: bool,
+    /// Why it is not served, if that is a problem; else empty.
+    pub problem: String,
 }
 
-/// The reason of what is not served yet.
-const LOADING: &str = "it is being loaded";
+impl Absent {
+    /// Where it is, in the words that people are shown.
+    fn word(&self) -> &'static str {
+        match self.state {
+            State::Start if self.problem.is_empty() => "waiting",
+            State::Loading => "loading",
+            State::Unloading => "unloading",
+            State::Start | State::Available | State::End => "unavailable",
+        }
+    }
+
+    fn is_memory(&self) -> bool {
+        !self.wanted && self.state == State::End
+    }
+}
 
 const ASIDE_CALLS: u64 = 1000;
 const ASIDE_BYTES: u64 = 1 << 20;
@@ -38,7 +57,8 @@ pub struct Shared {
     /// For what must be answered however busy the server is: health.
     pub aside: Arc<Admission>,
     pub metrics: Metrics,
-    unavailable: ArcSwap<Vec<Unavailable>>,
+    pub reloads: Reloads,
+    absent: ArcSwap<Vec<Absent>>,
     draining: AtomicBool,
     /// Turns over whenever health may have changed.
     changes: watch::Sender<u64>,
@@ -54,12 +74,12 @@ impl Shared {
         let (stopping, _) = watch::channel(false);
         let outgoing = Admission::new(u64::MAX, settings.max_bytes_in_flight);
         let aside = Admission::new(ASIDE_CALLS, ASIDE_BYTES);
-        let (unavailable, draining) = (ArcSwap::default(), AtomicBool::new(false));
-        Shared { settings, router, admission, outgoing, aside, metrics, unavailable, draining, changes, stopping }
+        let (absent, draining, reloads) = (ArcSwap::default(), AtomicBool::new(false), Reloads::default());
+        Shared { settings, router, admission, outgoing, aside, metrics, reloads, absent, draining, changes, stopping }
     }
 
-    pub fn publish(&self, routes: Routes<Version>, unavailable: Vec<Unavailable>) {
-        self.unavailable.store(Arc::new(unavailable));
+    pub fn publish(&self, routes: Routes<Version>, absent: Vec<Absent>) {
+        self.absent.store(Arc::new(absent));
         self.router.publish(routes);
         self.changes.send_modify(|turn| *turn += 1);
     }
@@ -77,6 +97,7 @@ impl Shared {
 
     /// Ends connections and the threads that serve them.
     pub fn stop(&self) {
+        self.reloads.end();
         self.stopping.send_replace(true);
     }
 
@@ -89,9 +110,13 @@ impl Shared {
         self.draining.load(Ordering::Acquire)
     }
 
-    /// Whether the server as a whole is ready: it accepts calls, and all that should be served answers.
+    /// Whether the server as a whole is ready: it accepts calls, and each servable has a version that answers.
+    ///
+    /// Other versions that are missing do not count: their callers are served.
     pub fn is_ready(&self) -> bool {
-        !self.is_draining() && self.unavailable.load().is_empty()
+        let routes = self.router.load();
+        let answers = |name: &str| routes.entries().get(name).is_some_and(|entry| !entry.versions.is_empty());
+        !self.is_draining() && self.absent.load().iter().all(|absent| !absent.wanted || answers(&absent.servable))
     }
 
     /// Whether what a KServe client names would be answered; an error if it is not known at all.
@@ -100,8 +125,15 @@ impl Shared {
         match found {
             Ok(_) => Ok(!self.is_draining()),
             Err(Error::NotReady { .. }) => Ok(false),
+            Err(Error::UnknownVersion { servable, version }) if self.is_wanted(&servable, &version) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether this version should be served, and is not.
+    fn is_wanted(&self, servable: &str, version: &str) -> bool {
+        let is = |absent: &Absent| absent.servable == servable && absent.version.to_string() == version;
+        self.absent.load().iter().any(|absent| absent.wanted && is(absent))
     }
 
     /// The contract of what a KServe client names, under the name it used.
@@ -117,32 +149,80 @@ impl Shared {
         Ok(metadata::model(name, &versions, servable, method))
     }
 
-    /// The same in the words of TensorFlow Serving.
+    /// Gives every version that there is, should be, or was lately to `show`, in the words of TensorFlow Serving.
     pub fn with_statuses<T>(&self, show: impl FnOnce(&[VersionStatus<'_>]) -> T) -> T {
-        self.with_listing(|listed| show(&listed.iter().map(status).collect::<Vec<_>>()))
+        self.with_versions(|served, absent| {
+            let answering = served.iter().map(|version| status_of(version.servable()));
+            show(&answering.chain(absent.iter().map(|absent| status_of_absent(absent))).collect::<Vec<_>>())
+        })
+    }
+
+    /// The same in the words of KServe's repository index.
+    pub fn with_index<T>(&self, show: impl FnOnce(&[Indexed<'_>]) -> T) -> T {
+        let state = if self.is_draining() { "UNAVAILABLE" } else { "READY" };
+        self.with_versions(|served, absent| {
+            let answering = served.iter().map(|version| {
+                let servable = version.servable();
+                Indexed { name: &servable.name, version: servable.version, state, reason: "" }
+            });
+            show(&answering.chain(absent.iter().map(|absent| indexed(absent))).collect::<Vec<_>>())
+        })
     }
 
     /// Gives everything that is or should be served to `show`.
     pub fn with_listing<T>(&self, show: impl FnOnce(&[Listed<'_>]) -> T) -> T {
-        let (routes, unavailable) = (self.router.load(), self.unavailable.load());
         let state = if self.is_draining() { "draining" } else { "ready" };
-        let ready = routes.entries().values().flat_map(|entry| entry.versions.values()).map(|version| {
-            let servable = version.servable();
-            Listed { name: &servable.name, version: servable.version, state, reason: None, servable: Some(servable) }
-        });
-        let missing = unavailable.iter().map(|missing| {
-            let Unavailable { servable, version, reason } = missing;
-            Listed { name: servable, version: *version, state: "unavailable", reason: Some(reason), servable: None }
-        });
-        show(&ready.chain(missing).collect::<Vec<_>>())
+        self.with_versions(|served, absent| {
+            let ready = served.iter().map(|version| {
+                let servable = version.servable();
+                let (name, version) = (servable.name.as_str(), servable.version);
+                Listed { name, version, state, reason: None, servable: Some(servable) }
+            });
+            let missing = absent.iter().filter(|absent| !absent.is_memory()).map(|absent| listed(absent));
+            show(&ready.chain(missing).collect::<Vec<_>>())
+        })
+    }
+
+    /// Gives the versions that answer, and the others, to `show`.
+    fn with_versions<T>(&self, show: impl FnOnce(&[&Version], &[&Absent]) -> T) -> T {
+        let (routes, absent) = (self.router.load(), self.absent.load());
+        let served: Vec<&Version> =
+            routes.entries().values().flat_map(|entry| entry.versions.values()).map(|version| &**version).collect();
+        let answers = |absent: &Absent| {
+            let entry = routes.entries().get(&absent.servable);
+            entry.is_some_and(|entry| entry.versions.contains_key(&absent.version))
+        };
+        let absent: Vec<&Absent> = absent.iter().filter(|absent| !answers(absent)).collect();
+        show(&served, &absent)
     }
 }
 
-fn status<'a>(listed: &Listed<'a>) -> VersionStatus<'a> {
-    let Listed { name: model, version, reason, .. } = *listed;
-    match reason {
-        None => VersionStatus { model, version, state: State::Available, code: Code::Ok, message: "" },
-        Some(LOADING) => VersionStatus { model, version, state: State::Loading, code: Code::Ok, message: "" },
-        Some(message) => VersionStatus { model, version, state: State::End, code: Code::Internal, message },
-    }
+fn status_of(servable: &Servable) -> VersionStatus<'_> {
+    let (model, version) = (servable.name.as_str(), servable.version);
+    VersionStatus { model, version, state: State::Available, code: Code::Ok, message: "" }
+}
+
+fn status_of_absent(absent: &Absent) -> VersionStatus<'_> {
+    let Absent { servable: model, version, state, problem: message, .. } = absent;
+    let code = if message.is_empty() { Code::Ok } else { Code::Internal };
+    VersionStatus { model, version: *version, state: *state, code, message }
+}
+
+fn indexed(absent: &Absent) -> Indexed<'_> {
+    let state = match absent.state {
+        State::Loading => "LOADING",
+        State::Unloading => "UNLOADING",
+        State::Start | State::Available | State::End => "UNAVAILABLE",
+    };
+    let reason = match absent.problem.as_str() {
+        "" if absent.is_memory() => "unloaded",
+        problem => problem,
+    };
+    Indexed { name: &absent.servable, version: absent.version, state, reason }
+}
+
+fn listed(absent: &Absent) -> Listed<'_> {
+    let reason = Some(absent.problem.as_str()).filter(|problem| !problem.is_empty());
+    let (name, version) = (absent.servable.as_str(), absent.version);
+    Listed { name, version, state: absent.word(), reason, servable: None }
 }

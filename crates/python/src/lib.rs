@@ -27,6 +27,7 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<version::Version>()?;
     module.add_class::<version::LinkLane>()?;
     module.add_class::<server::Server>()?;
+    module.add_class::<server::Reload>()?;
     module.add_class::<link::Link>()?;
     module.add_class::<buffer::View>()?;
     module.add_function(wrap_pyfunction!(onnx::run_model_lane, module)?)?;

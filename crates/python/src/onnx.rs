@@ -62,7 +62,7 @@ impl OnnxModel {
 
 /// Runs a model as a lane of a worker, in this thread, until the link ends.
 #[pyfunction]
-#[pyo3(signature = (model, socket, rows, name, whole_inputs = Vec::new()))]
+#[pyo3(signature = (model, socket, rows, name, whole_inputs = Vec::new(), sizes = Vec::new()))]
 pub fn run_model_lane(
     py: Python<'_>,
     model: &OnnxModel,
@@ -70,11 +70,12 @@ pub fn run_model_lane(
     rows: bool,
     name: String,
     whole_inputs: Vec<usize>,
+    sizes: Vec<usize>,
 ) -> PyResult<()> {
     let socket = owned(socket)?;
     let session = model.sessions(1)?.pop();
     let model = session.ok_or_else(|| PyErr::new::<PyRuntimeError, _>("the model has no session"))?;
-    let layout = Layout { rows, whole_inputs };
+    let layout = Layout { rows, whole_inputs, sizes };
     let mut stage = ModelStage { model, layout, servable: name.clone(), name };
     let run = || serve_model(&mut Worker::new(LaneFiles { socket, to_worker: None, from_worker: None })?, &mut stage);
     Ok(py.detach(run)?)

@@ -1,12 +1,17 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::os::fd::RawFd;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
+use salver_core::Code;
 use salver_engine::{Entry, Routes, Version as Engine};
 use salver_front::tls::TlsFiles;
-use salver_front::{ListenError, Server as Front, Settings, Unavailable};
+use salver_front::{Absent, ListenError, Reload as Asked, Server as Front, Settings, State, Verdict};
 
+use crate::descriptor::owned;
 use crate::version::Version;
 
 #[pyclass(frozen, module = "salver._native")]
@@ -21,6 +26,42 @@ fn listen_error(address: &str, error: ListenError) -> PyErr {
             None => PyErr::new::<PyOSError, _>(format!("{address}: {error}")),
         },
         ListenError::Stopped => PyErr::new::<PyRuntimeError, _>(error.to_string()),
+    }
+}
+
+fn as_absent(told: (String, u64, String, bool, String)) -> PyResult<Absent> {
+    let (servable, version, state, wanted, problem) = told;
+    let state = State::named(&state)
+        .ok_or_else(|| PyErr::new::<PyValueError, _>(format!("no version is in the state {state}")))?;
+    Ok(Absent { servable, version, state, wanted, problem })
+}
+
+/// A request to change what is served, which waits for its verdict.
+#[pyclass(frozen, module = "salver._native")]
+pub struct Reload(Mutex<Option<Asked>>);
+
+#[pymethods]
+impl Reload {
+    #[getter]
+    fn config(&self) -> Cow<'_, [u8]> {
+        let asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.as_ref().map_or_else(Vec::new, |asked| asked.config.to_vec()).into()
+    }
+
+    fn done(&self) {
+        self.answer(Ok(()));
+    }
+
+    fn refuse(&self, code: &str, text: String) {
+        self.answer(Err((Code::named(code).unwrap_or(Code::Unknown), text)));
+    }
+}
+
+impl Reload {
+    fn answer(&self, verdict: Verdict) {
+        if let Some(asked) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            asked.answer(verdict);
+        }
     }
 }
 
@@ -43,13 +84,13 @@ impl Server {
         py.detach(|| self.0.listen(address, tls.map(files))).map_err(|error| listen_error(address, error))
     }
 
-    #[pyo3(signature = (versions, unavailable, labels = BTreeMap::new()))]
+    #[pyo3(signature = (versions, absent, labels = BTreeMap::new()))]
     fn publish(
         &self,
         versions: Vec<Bound<'_, Version>>,
-        unavailable: Vec<(String, u64, String)>,
+        absent: Vec<(String, u64, String, bool, String)>,
         labels: BTreeMap<String, BTreeMap<String, u64>>,
-    ) {
+    ) -> PyResult<()> {
         let mut entries: BTreeMap<String, Entry<Engine>> = BTreeMap::new();
         for version in &versions {
             let engine = Arc::clone(&version.get().engine);
@@ -57,15 +98,24 @@ impl Server {
             let (name, number) = (servable.name.clone(), servable.version);
             entries.entry(name).or_default().versions.insert(number, engine);
         }
-        for (name, _, _) in &unavailable {
-            entries.entry(name.clone()).or_default();
+        let absent = absent.into_iter().map(as_absent).collect::<PyResult<Vec<Absent>>>()?;
+        for each in absent.iter().filter(|each| each.wanted) {
+            entries.entry(each.servable.clone()).or_default();
         }
         for (name, labels) in labels {
             entries.entry(name).or_default().labels = labels;
         }
-        let unavailable = unavailable.into_iter();
-        let unavailable = unavailable.map(|(servable, version, reason)| Unavailable { servable, version, reason });
-        self.0.publish(Routes::new(entries), unavailable.collect());
+        self.0.publish(Routes::new(entries), absent);
+        Ok(())
+    }
+
+    fn adopt(&self, connection: RawFd) -> PyResult<()> {
+        let connection = UnixStream::from(owned(connection)?);
+        self.0.adopt(connection).map_err(|error| listen_error("the admin's socket", error))
+    }
+
+    fn next_reload(&self, py: Python<'_>) -> Option<Reload> {
+        py.detach(|| self.0.next_reload()).map(|asked| Reload(Mutex::new(Some(asked))))
     }
 
     fn drain(&self) {

@@ -60,7 +60,8 @@ impl Version {
         };
         for session in py.detach(|| model.sessions(lanes))? {
             let cut_short = Box::new(session.breaker());
-            let layout = Layout { rows, whole_inputs: whole_inputs.clone() };
+            let layout =
+                Layout { rows, whole_inputs: whole_inputs.clone(), sizes: spec.policy.allowed_batch_sizes.clone() };
             let (servable, name) = (servable.name.clone(), spec.name.clone());
             let mut model = ModelStage { model: session, layout, servable, name };
             let run = move |columns| model.run(columns);

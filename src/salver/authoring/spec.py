@@ -88,6 +88,12 @@ class Policy:
     row_by_row: bool = False
     isolate_rows: bool = True
     retry_lost: bool = False
+    allowed_batch_sizes: tuple[int, ...] = ()
+    """The numbers of rows, ascending, that a model is run with: a batch is filled up to the next. If empty, any."""
+    max_waiting_batches: int | None = None
+    """How many batches' rows may wait; calls that come when there is no room are refused."""
+    max_call_rows: int | None = None
+    """The most rows of one call."""
 
 
 @dataclass(frozen=True)
@@ -224,7 +230,13 @@ def _stage_from(form: Mapping[str, Any]) -> StageSpec:
     batching = form["batching"]
     unbatched = None if batching == "batched" else batching["unbatched"]
     inputs, outputs = _ports_from(form["inputs"]), _ports_from(form["outputs"])
-    return StageSpec(form["name"], inputs, outputs, unbatched, Policy(**form["policy"]), form["context"])
+    policy = policy_from_form(form["policy"])
+    return StageSpec(form["name"], inputs, outputs, unbatched, policy, form["context"])
+
+
+def policy_from_form(form: Mapping[str, Any]) -> Policy:
+    """A policy from a parsed document, which has lists for tuples."""
+    return Policy(**{**form, "allowed_batch_sizes": tuple(form.get("allowed_batch_sizes", ()))})
 
 
 def _ports_from(forms: Sequence[Mapping[str, Any]]) -> tuple[Port, ...]:

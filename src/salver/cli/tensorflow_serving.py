@@ -9,6 +9,7 @@ from salver.config.addresses import Address, Security
 from salver.config.load import load
 from salver.config.settings import Config
 from salver.config.tensorflow_files import (
+    BatchingParameters,
     SslConfig,
     read_batching_parameters,
     read_monitoring_config,
@@ -23,9 +24,22 @@ from salver.server.report import Report
 from salver.server.run import Listing, serve
 
 _EVERYWHERE = "0.0.0.0"
-_METRICS = "/metrics"
 # What salver's own environment may add to the flags.
-_ADDED = ("max_message_mib", "max_streams", "max_calls", "network_threads", "drain_timeout_s", "log_level", "admin")
+_ADDED = (
+    "max_message_mib",
+    "max_streams",
+    "max_calls",
+    "network_threads",
+    "drain_timeout_s",
+    "log_level",
+    "admin",
+    "allow_reload",
+)
+# Batching parameters that have no counterpart here, and what there is in their place.
+_WITHOUT_EFFECT = {
+    "num_batch_threads": "`instances` in a model's salver.toml is how many batches run at once",
+    "pad_variable_length_inputs": "rows of different shapes run in batches of their own",
+}
 
 
 def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -59,7 +73,7 @@ def planned(flags: Flags, environment: Mapping[str, str]) -> Start:
     """Raises Unusable for flags that contradict each other, and for files with mistakes."""
     notes = [f"ignored: {', '.join(f'--{name}' for name in flags.ignored)}"] if flags.ignored else []
     defaults, more = _batching(flags)
-    notes += more + _monitoring(flags)
+    notes += more
     listing, sources = _models(flags, defaults)
     return Start(_config(flags, environment), sources, listing, tuple(notes))
 
@@ -68,13 +82,16 @@ def _config(flags: Flags, environment: Mapping[str, str]) -> Config:
     variables = {f"SALVER_{name.upper()}" for name in _ADDED}
     own = load({}, {name: text for name, text in environment.items() if name in variables})
     ssl = read_ssl_config(Path(flags.text("ssl_config_file"))) if flags.text("ssl_config_file") else None
-    poll_s = flags.number("file_system_poll_wait_seconds")
+    poll_s, timeout_ms = flags.number("file_system_poll_wait_seconds"), flags.number("rest_api_timeout_in_ms")
     return replace(
         own if ssl is None else _with_tls(own, ssl),
         listen=_addresses(flags, ssl),
         watch_s=float(poll_s) if poll_s > 0 else None,
         load_retries=max(0, flags.number("max_num_load_retries")),
         load_retry_s=max(1, flags.number("load_retry_interval_micros")) / 1e6,
+        http_timeout_s=timeout_ms / 1000 if timeout_ms > 0 else None,
+        tensorflow_metrics=_metrics(flags),
+        tensor_content=flags.is_set("enable_serialization_as_tensor_content"),
     )
 
 
@@ -136,16 +153,27 @@ def _batching(flags: Flags) -> tuple[ServableSettings | None, list[str]]:
     if not flags.is_set("enable_batching"):
         raise Unusable("--batching_parameters_file", "is of use only with --enable_batching", "add --enable_batching")
     said = read_batching_parameters(Path(file))
+    ignored = [f"{name} ({why})" for name, why in _WITHOUT_EFFECT.items() if getattr(said, name)]
+    return _settings(said), [f"without effect in {file}: {'; '.join(ignored)}"] if ignored else []
+
+
+def _settings(said: BatchingParameters) -> ServableSettings:
+    """The same in salver's words. With splitting, calls may have more rows than batches."""
     usual = ServableSettings()
-    wait_ms = usual.max_wait_ms if said.batch_timeout_micros is None else said.batch_timeout_micros / 1000
-    settings = ServableSettings(max_batch_size=said.max_batch_size or usual.max_batch_size, max_wait_ms=wait_ms)
-    others = ("max_enqueued_batches", "num_batch_threads", "allowed_batch_sizes", "pad_variable_length_inputs")
-    ignored = [name for name in others if getattr(said, name)]
-    return settings, [f"ignored in {file}: {', '.join(ignored)}"] if ignored else []
+    largest = said.max_execution_batch_size if said.enable_large_batch_splitting else said.max_batch_size
+    sizes = said.allowed_batch_sizes
+    return ServableSettings(
+        max_batch_size=largest or said.max_batch_size or max(sizes, default=usual.max_batch_size),
+        max_wait_ms=usual.max_wait_ms if said.batch_timeout_micros is None else said.batch_timeout_micros / 1000,
+        allowed_batch_sizes=sizes,
+        max_waiting_batches=said.max_enqueued_batches,
+        max_call_rows=said.max_batch_size,
+    )
 
 
-def _monitoring(flags: Flags) -> list[str]:
+def _metrics(flags: Flags) -> str | None:
+    """The path at which they are wanted."""
     if not flags.text("monitoring_config_file"):
-        return []
+        return None
     said = read_monitoring_config(Path(flags.text("monitoring_config_file")))
-    return [f"metrics are at {_METRICS}, not at {said.path}"] if said.enable and said.path != _METRICS else []
+    return said.path if said.enable else None

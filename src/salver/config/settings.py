@@ -8,9 +8,11 @@ from typing import Any, Literal
 
 from salver.config.addresses import Address, addresses, workers_address
 from salver.config.values import (
+    boolean,
     one_of,
     optional_file,
     optional_number,
+    optional_path,
     optional_seconds,
     optional_socket,
     seconds,
@@ -104,6 +106,29 @@ class Config:
         "unix:PATH",
         "a socket for `salver load`, `unload`, `label`, `reload` and `status`, of the server's user alone",
     )
+    allow_reload: bool = _setting(
+        "false",
+        boolean,
+        "true",
+        "let every caller change what is served, by TensorFlow Serving's HandleReloadConfigRequest; if not, only those "
+        "at the socket of --admin may",
+    )
+    http_timeout_s: float | None = _setting(
+        "", optional_seconds, "S", "how long a call over plain HTTP may take, streams excepted; if not given, any time"
+    )
+    tensor_content: bool = _setting(
+        "false",
+        boolean,
+        "true",
+        "let replies to TensorFlow Serving's gRPC clients have numbers in tensor_content, which is quicker, not in the "
+        "fields of their types, which much client code reads",
+    )
+    tensorflow_metrics: str | None = _setting(
+        "",
+        optional_path,
+        "PATH",
+        "a page on which metrics have the names of TensorFlow Serving, such as /monitoring/prometheus/metrics",
+    )
     accept_workers: Address | None = _setting(
         "",
         workers_address,
@@ -168,6 +193,10 @@ def native_settings(config: Config, speaks: Speaks = "everything") -> str:
             "reply_timeout_ms": round(config.reply_timeout_s * 1000),
             "keep_alive_ms": round(config.keep_alive_s * 1000),
             "network_threads": config.network_threads,
+            "http_timeout_ms": None if config.http_timeout_s is None else round(config.http_timeout_s * 1000),
+            "allow_reload": config.allow_reload,
+            "tensor_content": config.tensor_content,
+            "tensorflow_metrics": config.tensorflow_metrics,
             "speaks": speaks,
         }
     )

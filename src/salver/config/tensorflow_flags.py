@@ -25,6 +25,8 @@ _FOLLOWED: Mapping[str, Value] = {
     "batching_parameters_file": "",
     "ssl_config_file": "",
     "monitoring_config_file": "",
+    "rest_api_timeout_in_ms": 30_000,
+    "enable_serialization_as_tensor_content": False,
     "version": False,
 }
 
@@ -34,7 +36,6 @@ _IGNORED: Mapping[str, Value] = {
     "enable_model_warmup": True,
     "enable_per_model_batching_parameters": False,
     "enable_profiler": True,
-    "enable_serialization_as_tensor_content": False,
     "enable_signature_method_name_check": False,
     "flush_filesystem_caches": True,
     "force_allow_any_version_labels_for_unavailable_models": False,
@@ -52,7 +53,6 @@ _IGNORED: Mapping[str, Value] = {
     "remove_unused_fields_from_bundle_metagraph": True,
     "rest_api_enable_cors_support": False,
     "rest_api_num_threads": 0,
-    "rest_api_timeout_in_ms": 30_000,
     "saved_model_tags": "",
     "skip_initialize_tpu": False,
     "tensorflow_inter_op_parallelism": 0,

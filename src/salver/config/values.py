@@ -57,6 +57,19 @@ def optional_socket(text: str) -> Path | None:
     return Path(path) if text else None
 
 
+def boolean(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError("expected true or false")
+    return text == "true"
+
+
+def optional_path(text: str) -> str | None:
+    """The path of a page, such as /metrics; None for an empty text."""
+    if text and not text.startswith("/"):
+        raise ValueError("expected a path from / on, such as /monitoring/prometheus/metrics")
+    return text or None
+
+
 def one_of(*choices: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in choices:

@@ -10,7 +10,7 @@ from salver.problems import Problem, Unusable
 from salver.repository.base_path import BasePath
 from salver.repository.endings import ending
 from salver.repository.logs import Logs
-from salver.repository.settings import FILE, ServableSettings, read_settings
+from salver.repository.settings import FILE, POLICY, ServableSettings, read_settings
 from salver.repository.wishes import Wish, Wishes
 
 _LAYOUT = "<servable>/servable.py or <servable>/<version>/<one model file>, such as add/1/model.onnx"
@@ -29,7 +29,7 @@ class Kind(Enum):
 _CODE = {kind.value: kind for kind in (Kind.SERVABLE, Kind.SERVABLE_CONFIG)}
 
 # Settings of a servable that is nothing but a model file; of one that is code, the code says these.
-_ABOUT_MODELS = ("method", "max_batch_size", "max_wait_ms", "batching", "instances", "onnx", "saved_model")
+_ABOUT_MODELS = ("method", *POLICY, "batching", "instances", "onnx", "saved_model")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,9 @@ from salver.repository.policies import Latest, VersionPolicy
 
 FILE = "salver.toml"
 
+POLICY = ("max_batch_size", "max_wait_ms", "allowed_batch_sizes", "max_waiting_batches", "max_call_rows")
+"""The settings that are, by the same names, the policy by which a model forms batches."""
+
 _MOST_THREADS = 1024
 
 
@@ -45,6 +48,9 @@ class ServableSettings:
     method: str = _key("predict", values.identifier)
     max_batch_size: int = _key(32, values.whole_number(2**31 - 1))
     max_wait_ms: float = _key(0.0, values.milliseconds)
+    allowed_batch_sizes: tuple[int, ...] = _key((), values.ascending(2**31 - 1))
+    max_waiting_batches: int | None = _key(None, values.whole_number(2**31 - 1))
+    max_call_rows: int | None = _key(None, values.whole_number(2**31 - 1))
     instances: int | None = _key(None, values.whole_number(_MOST_THREADS))
     batching: bool | None = _key(None, values.auto_or_bool)
     versions: VersionPolicy = _key(Latest(), values.versions)
@@ -60,10 +66,19 @@ class ServableSettings:
         defaults = ServableSettings()
         return [name for name in names if getattr(self, name) != getattr(defaults, name)]
 
+    def named(self, names: Iterable[str]) -> dict[str, Any]:
+        """These, by their names."""
+        return {name: getattr(self, name) for name in names}
+
 
 def read_settings(path: Path, defaults: ServableSettings | None = None) -> ServableSettings:
     """Read the file; what it does not say is as in the defaults. Raises Unusable naming the file and the key."""
-    return replace(defaults or ServableSettings(), **_read(path))
+    settings = replace(defaults or ServableSettings(), **_read(path))
+    sizes, most = settings.allowed_batch_sizes, settings.max_batch_size
+    if sizes and sizes[-1] != most:
+        what = f"the last of allowed_batch_sizes is {sizes[-1]}, and max_batch_size is {most}"
+        raise Unusable(path, what, "let both be the same")
+    return settings
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -20,6 +20,18 @@ def whole_number(most: int) -> Reader:
     return read
 
 
+def ascending(most: int) -> Reader:
+    """Whole numbers from 1 to `most`, each larger than the one before."""
+
+    def read(value: Any) -> tuple[int, ...]:
+        numbers = value if isinstance(value, list) else [None]
+        if any(type(each) is not int or not 1 <= each <= most for each in numbers) or sorted(set(numbers)) != numbers:
+            raise ValueError(f"expected a list of ascending whole numbers from 1 to {most}, such as [1, 8, 32]")
+        return tuple(numbers)
+
+    return read
+
+
 def milliseconds(value: Any) -> float:
     if type(value) not in (int, float) or not 0 <= value <= 60_000:
         raise ValueError("expected milliseconds, from 0 to 60000")

@@ -18,7 +18,7 @@ from salver.authoring.spec import Port, Servable
 from salver.problems import Unusable
 from salver.repository.endings import ending
 from salver.repository.scan import Kind, VersionFolder
-from salver.repository.settings import FILE
+from salver.repository.settings import FILE, POLICY
 from salver.runtimes.base import Host, Loaded, Trial
 from salver.runtimes.composition import compose
 from salver.runtimes.samples import as_json
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("mindspore_serving")
 
 # What salver.toml says of a model file, and what means nothing for one that workers run.
-_SAID = ("method", "max_batch_size", "max_wait_ms", "batching")
+_SAID = ("method", "batching", *POLICY)
 _OTHERS = ("instances", "onnx", "saved_model")
 _OTHERS_OF_SAVED_MODELS = ("instances", "onnx", "method")
 _SAVED_MODEL = "saved_model.pb"
@@ -184,7 +184,7 @@ def _assignment(folder: VersionFolder, device_id: int | None) -> Assignment:
         return Assignment(file, "salver.workers.servable_config.load", "load_servable_config", paths, arguments)
     if folder.kind is Kind.SERVABLE:
         return Assignment(file, "salver.workers.servable.load", "load_servable", paths, named)
-    said = {name: getattr(folder.settings, name) for name in _SAID}
+    said = folder.settings.named(_SAID)
     if _is_onnx(folder):
         own = {"instances": folder.settings.instances, "options": asdict(folder.settings.onnx)}
         return Assignment(file, "salver.workers.plain_onnx", "load_plain_onnx", {"file": file}, named | said | own)

@@ -5,6 +5,8 @@
 
 What can be done are the methods of `Admin`, with their parameters; otherwise the reply is {"problem": {...}}. Whoever
 may open the socket may do all of it, so that it is its owner's alone.
+
+A connection that begins as HTTP/2 does is served as at any other address, and may send HandleReloadConfigRequest.
 """
 
 import inspect
@@ -23,14 +25,16 @@ from salver.server.admin import Admin, plain_problem
 
 _LONGEST = 1 << 20
 _OWNER_ONLY = 0o177
+_HTTP2 = b"PRI"
 
 
 class AdminSocket:
     """Bound when it is made: raises Unusable if it cannot be. Then `start`, and `stop`."""
 
-    def __init__(self, path: Path, admin: Admin) -> None:
+    def __init__(self, path: Path, admin: Admin, adopt: Callable[[int], None]) -> None:
+        """`adopt` takes the descriptors of connections that speak HTTP/2 over."""
         self._path = path
-        self._server = _bind(path, _Commands(admin))
+        self._server = _bind(path, _Commands(admin, adopt))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="admin", daemon=True)
 
     def start(self) -> None:
@@ -47,7 +51,8 @@ class AdminSocket:
 class _Commands:
     """From one request to what is done for it."""
 
-    def __init__(self, admin: Admin) -> None:
+    def __init__(self, admin: Admin, adopt: Callable[[int], None]) -> None:
+        self.adopt = adopt
         self._known: dict[str, Callable[..., Any]] = {
             "load": admin.load,
             "unload": admin.unload,
@@ -100,7 +105,10 @@ class _Handler(socketserver.StreamRequestHandler):
     server: "_Server"
 
     def handle(self) -> None:
-        with suppress(OSError):
+        with suppress(OSError, RuntimeError):
+            if self.request.recv(len(_HTTP2), socket.MSG_PEEK) == _HTTP2:
+                self.server.commands.adopt(self.request.detach())
+                return
             while line := self.rfile.readline(_LONGEST):
                 self.wfile.write(json.dumps(self.server.commands.answer(line)).encode() + b"\n")
 

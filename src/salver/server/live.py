@@ -12,7 +12,7 @@ from salver.problems import Unusable
 from salver.repository.scan import Refused, VersionFolder
 from salver.server.load import Outcome, Running, Watch, load_all, loading, unavailable
 from salver.server.memory import give_back_memory
-from salver.server.routes import Joined, Routes, publish
+from salver.server.routes import Absent, Joined, Routes, publish
 
 if TYPE_CHECKING:
     from salver.cluster.gate import Gate
@@ -137,6 +137,14 @@ class LiveServer:
             publish(front, self._joined.beside(self._routes))
         return front.listen(target, tls)
 
+    def adopt(self, connection: int) -> None:
+        """Serve a connection whose caller may change what is served; see `_native.Server.adopt`."""
+        self._fronts[0].adopt(connection)
+
+    def next_reload(self) -> _native.Reload | None:
+        """The next request to change what is served; see `_native.Server.next_reload`."""
+        return self._fronts[0].next_reload()
+
     def accept_workers(self, config: Config) -> Address:
         """Let workers of other processes join at the address in `config`; gives the real one.
 
@@ -202,7 +210,7 @@ class LiveServer:
         for front in self._fronts:
             publish(front, self._joined.beside(self._routes))
 
-    def _publish(self, not_yet: list[tuple[str, int, str]]) -> None:
+    def _publish(self, not_yet: list[Absent]) -> None:
         self.route(Routes([each.version for each in self._running], unavailable(self.refused) + not_yet))
 
 

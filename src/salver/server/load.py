@@ -6,10 +6,12 @@ from pathlib import Path
 from threading import Thread
 
 from salver import _native
+from salver.lifecycle.states import State
 from salver.problems import Problem, Unusable
 from salver.repository.scan import Refused, Repository, VersionFolder
 from salver.runtimes import table
 from salver.runtimes.base import Host, Loaded
+from salver.server.routes import Absent
 
 _POLL_S = 0.02
 
@@ -69,18 +71,18 @@ def load_all(folders: Sequence[VersionFolder], host: Host, watch: Watch) -> list
     return [outcome for _, outcome in sorted(outcomes.items())]
 
 
-def loading(folders: Iterable[VersionFolder]) -> list[tuple[str, int, str]]:
+def loading(folders: Iterable[VersionFolder]) -> list[Absent]:
     """What callers are told about these versions until they are loaded."""
-    return [(folder.servable, folder.version, "it is being loaded") for folder in folders]
+    return [Absent(folder.servable, folder.version, State.LOADING) for folder in folders]
 
 
-def unavailable(refused: Iterable[Refused]) -> list[tuple[str, int, str]]:
-    """What should be served but cannot be, each version with its first reason, as the native part takes it."""
+def unavailable(refused: Iterable[Refused]) -> list[Absent]:
+    """What should be served but cannot be, each version with its first reason."""
     reasons: dict[tuple[str, int], str] = {}
     for each in refused:
         if each.version is not None:
             reasons.setdefault((each.servable, each.version), reason(each.problem))
-    return [(servable, version, why) for (servable, version), why in reasons.items()]
+    return [Absent(*key, State.END, problem=why) for key, why in reasons.items()]
 
 
 def reason(problem: Problem) -> str:

@@ -16,7 +16,7 @@ from salver.server.desire import Desire
 from salver.server.live import LiveServer
 from salver.server.load import Outcome, Running, Watch, reason
 from salver.server.report import Report, described
-from salver.server.routes import Missing, Routes
+from salver.server.routes import Absent, Routes
 
 _POLL_S = 0.02
 # A call may have found its version just before that was routed to no more, and be on its way to it.
@@ -118,6 +118,7 @@ class Manager:
             for record in self._of(servable):
                 if version in (None, record.version) and record.problem is not None and record.made_of is not None:
                     self._ledger.try_again(record.key, time.monotonic())
+            self._route()
             self._change.notify_all()
 
     def statuses(self) -> list[Status]:
@@ -237,18 +238,16 @@ class Manager:
                 self._live.let_go(leaving.running)
                 with self._change:
                     self._ledger.ended(key, now)
+                    self._route()
                     self._report.say(f"{key[0]} version {key[1]}: unloaded")
                     self._change.notify_all()
 
     def _route(self) -> None:
         versions = [each.version for _, each in sorted(self._running.items(), key=lambda item: item[0])]
-        self._live.route(Routes(versions, self._missing(), self._reachable_labels()))
+        self._live.route(Routes(versions, self._absent(), self._reachable_labels()))
 
-    def _missing(self) -> list[Missing]:
-        """What nobody answers for. A servable with a version that answers lacks nothing: its callers are served."""
-        answering = {name for name, _ in self._running}
-        wanted = [each for each in self._ledger.records() if each.wanted and each.servable not in answering]
-        return [(each.servable, each.version, _why(each)) for each in wanted]
+    def _absent(self) -> list[Absent]:
+        return [_absent(each) for each in self._ledger.records() if each.key not in self._running]
 
     def _reachable_labels(self) -> dict[str, dict[str, int]]:
         reachable: dict[str, dict[str, int]] = {}
@@ -270,7 +269,7 @@ def _key(outcome: Outcome) -> Key:
     return outcome.servable, outcome.version
 
 
-def _why(record: Record) -> str:
-    if record.problem is not None:
-        return reason(record.problem)
-    return "it is being unloaded" if record.state is State.UNLOADING else "it is being loaded"
+def _absent(record: Record) -> Absent:
+    """As callers are told it, if it does not answer."""
+    problem = "" if record.problem is None else reason(record.problem)
+    return Absent(record.servable, record.version, record.state, record.wanted, problem)

@@ -2,24 +2,37 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from salver import _native
+from salver.lifecycle.states import State
 
-Missing = tuple[str, int, str]
-"""A servable, a version of it that should be served and is not, and why."""
+
+class Absent(NamedTuple):
+    """A version that does not answer: where it is in its life, and why, where that is a problem.
+
+    One that is not `wanted` is on its way out, or a memory.
+    """
+
+    servable: str
+    version: int
+    state: State
+    wanted: bool = True
+    problem: str = ""
 
 
 @dataclass(frozen=True)
 class Routes:
-    """Versions that answer, those that should and do not, and by which labels versions may be called."""
+    """Versions that answer, others that there are or should be, and by which labels versions may be called."""
 
     versions: Sequence[_native.Version] = ()
-    missing: Sequence[Missing] = ()
+    absent: Sequence[Absent] = ()
     labels: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def know(self, servable: str, version: int) -> bool:
-        """Whether this is among them, be it missing."""
-        return _holds(self.versions, servable, version) or (servable, version) in {each[:2] for each in self.missing}
+        """Whether this is served, or should be."""
+        wanted = {(each.servable, each.version) for each in self.absent if each.wanted}
+        return _holds(self.versions, servable, version) or (servable, version) in wanted
 
 
 @dataclass(frozen=True)
@@ -49,4 +62,5 @@ def _holds(versions: Sequence[_native.Version], servable: str, version: int) -> 
 
 def publish(front: _native.Server, routes: Routes) -> None:
     """Replace, atomically, what a front's calls are routed to."""
-    front.publish(routes.versions, routes.missing, routes.labels)
+    absent = [(*each[:2], each.state.value, each.wanted, each.problem) for each in routes.absent]
+    front.publish(routes.versions, absent, routes.labels)

@@ -27,6 +27,7 @@ from salver.server.live import LiveServer
 from salver.server.load import Outcome, Running, Watch, problems
 from salver.server.manager import Manager
 from salver.server.reload import Reload
+from salver.server.reload_desk import ReloadDesk
 from salver.server.report import Report, counted, described
 from salver.server.signals import StopSignal
 from salver.server.watch import Round, Watcher
@@ -69,7 +70,7 @@ def _serve(config: Config, sources: Sources, listing: Listing, stop: StopSignal)
     try:
         server.expect(desire.seen.versions)
         opened = _open(server, config)
-        followers += _followers(config, manager, desire.first_trace, listing, report)
+        followers += _followers(config, server, manager, desire.first_trace, listing, report)
         report.say(f"salver {_native.version()}, loading {counted(len(desire.seen.versions), 'version')}")
         outcomes = manager.begin(Watch(go_on=lambda: not stop.asked))
         _announce(report, desire.seen, outcomes)
@@ -105,12 +106,16 @@ def _open(server: LiveServer, config: Config) -> list[str]:
     return lines
 
 
-def _followers(config: Config, manager: Manager, first_trace: int, listing: Listing, report: Report) -> list[Follower]:
+def _followers(
+    config: Config, server: LiveServer, manager: Manager, first_trace: int, listing: Listing, report: Report
+) -> list[Follower]:
     followers: list[Follower] = []
     list_anew = partial(_list_anew, manager, listing)
+    reload = Reload(manager, listing.defaults, listing.early_labels)
+    if config.admin is not None or config.allow_reload:
+        followers.append(ReloadDesk(server.next_reload, reload))
     if config.admin is not None:
-        reload = Reload(manager, listing.defaults, listing.early_labels)
-        followers.append(AdminSocket(config.admin, Admin(manager, reload, list_anew)))
+        followers.append(AdminSocket(config.admin, Admin(manager, reload, list_anew), server.adopt))
     if config.watch_s is not None:
         followers.append(Watcher(Round(config.watch_s, manager.trace, manager.look), first_trace, report))
     if listing.file is not None and listing.every_s is not None:

@@ -105,12 +105,13 @@ class _Models:
     def run(self, lane: int, descriptor: int, program: Program) -> None:
         """Run a lane to the end of its link. Raises OSError if that breaks."""
         stage, model = self._stages[lane - self._first], self._opened.pop(lane)
-        name = program.manifest.servable.stages[stage.index].name
+        spec = program.manifest.servable.stages[stage.index]
+        sizes = spec.policy.allowed_batch_sizes
         # Another descriptor of the same connection, for the native part keeps its own to itself.
         with socket.socket(fileno=os.dup(descriptor)) as same:
             self._sockets[lane] = same
             try:
-                _native.run_model_lane(model, descriptor, stage.rows, name, stage.whole_inputs)
+                _native.run_model_lane(model, descriptor, stage.rows, spec.name, stage.whole_inputs, sizes)
             finally:
                 del self._sockets[lane]
 

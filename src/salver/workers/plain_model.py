@@ -8,7 +8,7 @@ from typing import Any
 from salver.authoring.manifest import Lane, Manifest
 from salver.authoring.models import Model
 from salver.authoring.places import Place
-from salver.authoring.spec import Policy, Servable, StageSpec, one_stage
+from salver.authoring.spec import Policy, Servable, StageSpec, one_stage, policy_from_form
 from salver.repository.settings import FILE
 from salver.runtimes.batching import leading_problem
 from salver.runtimes.workers import ModelCode, load_model
@@ -23,19 +23,19 @@ class Said:
     """What the servable's settings say of the model. `batching` is None where it is to be found out."""
 
     method: str
-    max_batch_size: int
-    max_wait_ms: float
     batching: bool | None
+    policy: Policy
 
 
 def load_plain_model(
-    file: Path, name: str, version: int, options: Mapping[str, Any] | None = None, **said: object
+    file: Path, name: str, version: int, options: Mapping[str, Any] | None = None, **said: Any
 ) -> Program:
-    """The program whose methods run this file; `said` are the fields of Said, `options` the runtime's.
+    """The program whose methods run this file; `said` are the fields of Said, with those of Policy for `policy`.
 
-    Raises Unusable.
+    `options` are the runtime's. Raises Unusable.
     """
-    return _program(file, (name, version), options or {}, Said(**said))  # type: ignore[arg-type]
+    method, batching = said.pop("method"), said.pop("batching")
+    return _program(file, (name, version), options or {}, Said(method, batching, policy_from_form(said)))
 
 
 def _program(file: Path, named: tuple[str, int], options: Mapping[str, Any], said: Said) -> Program:
@@ -74,8 +74,7 @@ def _loaded(file: Path, code: ModelCode, said: Said) -> dict[str, models.LoadedM
 def _described(file: Path, name: str, code: ModelCode, said: Said) -> models.LoadedModel:
     """What a model takes and gives; `name` is what failures call it. Raises Unusable."""
     batching = "auto" if said.batching is None else said.batching
-    policy = Policy(said.max_batch_size, said.max_wait_ms)
-    model = Model(name, policy, batching, None, {}, _place(file.parent.parent / FILE))  # type: ignore[arg-type]
+    model = Model(name, said.policy, batching, None, {}, _place(file.parent.parent / FILE))  # type: ignore[arg-type]
     return models.describe(model, file, code)
 
 

@@ -10,6 +10,8 @@ pub struct Layout {
     pub rows: bool,
     /// Inputs without that dimension: a batch takes them from its first row.
     pub whole_inputs: Vec<usize>,
+    /// The numbers of rows, ascending, that batches are filled up to where the model does not fix one. Empty: any.
+    pub sizes: Vec<usize>,
 }
 
 /// One model as a stage.
@@ -61,12 +63,13 @@ impl ModelStage {
         Shape::new(dims?).elements()?.checked_mul(outlet.dtype.size()?)
     }
 
-    /// How many rows the model is given: as many as there are, unless it fixes their number.
+    /// How many rows the model is given: as many as there are, or are allowed, unless it fixes their number.
     fn room(&self, rows: usize) -> usize {
         let has_rows = |(index, _): &(usize, &Outlet)| !self.layout.whole_inputs.contains(index);
         let leading = self.model.inputs().iter().enumerate().find(has_rows).and_then(|(_, outlet)| outlet.dims.first());
         match leading {
             Some(Dim::Fixed(room)) if self.layout.rows => (*room).max(rows),
+            _ if self.layout.rows => self.layout.sizes.iter().copied().find(|&size| size >= rows).unwrap_or(rows),
             _ => rows,
         }
     }

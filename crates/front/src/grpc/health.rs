@@ -34,6 +34,9 @@ struct HealthCheckResponse {
     status: i32,
 }
 
+/// The names under which TensorFlow Serving knows itself as a whole.
+const SERVICES: [&str; 2] = ["ModelService", "PredictionService"];
+
 fn parse(message: Bytes) -> Result<String, Error> {
     let request = HealthCheckRequest::decode(message);
     Ok(request.map_err(|error| Error::malformed("HealthCheckRequest", error))?.service)
@@ -41,11 +44,9 @@ fn parse(message: Bytes) -> Result<String, Error> {
 
 fn status(shared: &Shared, service: &str) -> Status {
     let serving = |good: bool| if good { Status::Serving } else { Status::NotServing };
-    if service.is_empty() {
-        return serving(shared.is_ready());
-    }
     match shared.router.load().entries().get(service) {
         Some(entry) => serving(!shared.is_draining() && !entry.versions.is_empty()),
+        None if service.is_empty() || SERVICES.contains(&service) => serving(shared.is_ready()),
         None => Status::ServiceUnknown,
     }
 }

@@ -8,6 +8,7 @@ use http::{HeaderMap, Response};
 use hyper::body::Incoming;
 use prost::Message;
 use salver_core::Error;
+use salver_wire::kserve::index::IndexRequest;
 use salver_wire::kserve::messages::{
     ModelMetadataRequest, ModelReadyRequest, ModelReadyResponse, ServerLiveResponse, ServerReadyResponse,
 };
@@ -40,6 +41,10 @@ pub async fn serve(
         "ModelReady" => model_ready,
         "ServerMetadata" => |_, _| Ok(metadata::grpc(&metadata::server(env!("CARGO_PKG_VERSION")))),
         "ModelMetadata" => model_metadata,
+        "RepositoryIndex" => |shared, message| {
+            let request = IndexRequest::parse(message)?;
+            Ok(shared.with_index(|versions| request.grpc(versions)))
+        },
         _ => return unimplemented(&format!("/inference.GRPCInferenceService/{method}")),
     };
     let answered = match receive(shared, headers, body, began).await {

@@ -16,6 +16,7 @@ use crate::http::body::{ReplyBody, Source};
 use crate::http::compression::Encoding;
 use crate::http::receive::Pieces;
 use crate::metrics::Protocol;
+use crate::service::Rights;
 use crate::shared::Shared;
 
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
@@ -30,7 +31,12 @@ const LARGEST_HEALTH_REQUEST: u64 = 4096;
 pub(super) type Refuse = fn(&Error) -> GrpcReply;
 
 /// Serves one gRPC request.
-pub async fn serve(shared: Arc<Shared>, request: Request<Incoming>, began: Instant) -> Response<ReplyBody> {
+pub async fn serve(
+    shared: Arc<Shared>,
+    request: Request<Incoming>,
+    rights: Rights,
+    began: Instant,
+) -> Response<ReplyBody> {
     if request.version() != Version::HTTP_2 {
         return plain_refusal(StatusCode::HTTP_VERSION_NOT_SUPPORTED, "gRPC needs HTTP/2");
     }
@@ -45,7 +51,7 @@ pub async fn serve(shared: Arc<Shared>, request: Request<Incoming>, began: Insta
             tensorflow::predictions(&shared, method, &parts.headers, body, began).await
         }
         Some(("tensorflow.serving.ModelService", method)) => {
-            tensorflow::models(&shared, method, &parts.headers, body, began).await
+            tensorflow::models(&shared, (method, rights), &parts.headers, body, began).await
         }
         Some(("grpc.health.v1.Health", method)) => check_health(shared, method, body).await,
         _ => unimplemented(path),
@@ -55,7 +61,7 @@ pub async fn serve(shared: Arc<Shared>, request: Request<Incoming>, began: Insta
 /// A request that has been read.
 pub(super) struct Received {
     pub message: Bytes,
-    deadline: Option<Instant>,
+    pub deadline: Option<Instant>,
     /// Held until the reply is on its way.
     permit: Permit,
 }

@@ -10,14 +10,27 @@ use salver_wire::tensorflow::{
     grpc_status, Form, Inference, MetadataRequest, MultiInference, Origins, Predict, ReloadRequest, StatusRequest, Task,
 };
 use salver_wire::GrpcReply;
+use tokio::time::timeout_at;
 
 use super::service::{receive, refuse, respond, unimplemented, Received};
 use crate::call::{call, find_target};
 use crate::http::body::ReplyBody;
-use crate::metrics::Protocol;
+use crate::metrics::{Api, Protocol};
+use crate::service::Rights;
 use crate::shared::Shared;
 
-const PROTOCOL: Protocol = Protocol::TensorflowGrpc;
+/// Requests that the original does not count.
+const OTHER: Protocol = Protocol::TensorflowGrpc(Api::Other);
+
+/// What a method of `PredictionService` is counted as.
+fn protocol(method: &str) -> Protocol {
+    Protocol::TensorflowGrpc(match method {
+        "Predict" => Api::Predict,
+        "Classify" => Api::Classify,
+        "Regress" => Api::Regress,
+        _ => Api::Other,
+    })
+}
 
 /// Serves `PredictionService`.
 pub async fn predictions(
@@ -32,12 +45,12 @@ pub async fn predictions(
     }
     let mut received = match receive(shared, headers, body, began).await {
         Ok(received) => received,
-        Err(error) => return refuse(shared, PROTOCOL, &error, grpc_status),
+        Err(error) => return refuse(shared, protocol(method), &error, grpc_status),
     };
     let message = received.message.clone();
     let answered = match method {
-        "Predict" => match Predict::parse(message, Form::Typed) {
-            Ok(exchange) => Ok(call(shared, exchange, received.facts(PROTOCOL, headers, began)).await),
+        "Predict" => match Predict::parse(message, form(shared)) {
+            Ok(exchange) => Ok(call(shared, exchange, received.facts(protocol(method), headers, began)).await),
             Err(error) => Err(error),
         },
         "Classify" => infer(shared, Task::Classify, &mut received, headers, began).await,
@@ -47,7 +60,14 @@ pub async fn predictions(
     };
     match answered {
         Ok(reply) => respond(headers, reply).await,
-        Err(error) => refuse(shared, PROTOCOL, &error, grpc_status),
+        Err(error) => refuse(shared, protocol(method), &error, grpc_status),
+    }
+}
+
+fn form(shared: &Shared) -> Form {
+    match shared.settings.tensor_content {
+        true => Form::Content,
+        false => Form::Typed,
     }
 }
 
@@ -59,7 +79,11 @@ async fn infer(
     began: Instant,
 ) -> Result<GrpcReply, Error> {
     let exchange = Inference::parse(task, received.message.clone())?;
-    Ok(call(shared, exchange, received.facts(PROTOCOL, headers, began)).await)
+    let api = match task {
+        Task::Classify => Api::Classify,
+        Task::Regress => Api::Regress,
+    };
+    Ok(call(shared, exchange, received.facts(Protocol::TensorflowGrpc(api), headers, began)).await)
 }
 
 async fn multi_infer(
@@ -77,7 +101,7 @@ async fn multi_infer(
     };
     let mut replies = Vec::with_capacity(tasks.len());
     for task in tasks {
-        replies.push(call(shared, task, received.facts(PROTOCOL, headers, began)).await);
+        replies.push(call(shared, task, received.facts(OTHER, headers, began)).await);
     }
     Ok(MultiInference::join(replies))
 }
@@ -94,25 +118,48 @@ fn metadata(shared: &Shared, message: Bytes) -> Result<GrpcReply, Error> {
 /// Serves `ModelService`.
 pub async fn models(
     shared: &Shared,
-    method: &str,
+    (method, rights): (&str, Rights),
     headers: &HeaderMap,
     body: Incoming,
     began: Instant,
 ) -> Response<ReplyBody> {
-    let message = match receive(shared, headers, body, began).await {
-        Ok(received) => received.message,
-        Err(error) => return refuse(shared, PROTOCOL, &error, grpc_status),
+    let received = match receive(shared, headers, body, began).await {
+        Ok(received) => received,
+        Err(error) => return refuse(shared, OTHER, &error, grpc_status),
     };
+    let message = received.message.clone();
     let answered = match method {
         "GetModelStatus" => {
             StatusRequest::parse(message).map(|request| shared.with_statuses(|versions| request.grpc(versions)))
         }
-        // What is served is changed over the admin socket alone, never by a caller's word.
-        "HandleReloadConfigRequest" => ReloadRequest::parse(message).map(|_| ReloadRequest::denied()),
+        "HandleReloadConfigRequest" if rights == Rights::Administer || shared.settings.allow_reload => {
+            match ReloadRequest::parse(message) {
+                Ok(request) => Ok(reload(shared, request, received.deadline).await),
+                Err(error) => Err(error),
+            }
+        }
+        "HandleReloadConfigRequest" => Ok(ReloadRequest::denied()),
         _ => return unimplemented(&format!("/tensorflow.serving.ModelService/{method}")),
     };
     match answered {
         Ok(reply) => respond(headers, reply).await,
-        Err(error) => refuse(shared, PROTOCOL, &error, grpc_status),
+        Err(error) => refuse(shared, OTHER, &error, grpc_status),
+    }
+}
+
+/// Has a list followed, and waits for the verdict. A caller who leaves, or comes to its deadline, changes nothing in that.
+async fn reload(shared: &Shared, request: ReloadRequest, deadline: Option<Instant>) -> GrpcReply {
+    let Some(verdict) = shared.reloads.ask(request.config) else { return grpc_status(&Error::Draining) };
+    let verdict = match deadline {
+        None => verdict.await,
+        Some(deadline) => match timeout_at(deadline.into(), verdict).await {
+            Ok(verdict) => verdict,
+            Err(_) => return grpc_status(&Error::DeadlineExceeded),
+        },
+    };
+    match verdict {
+        Ok(Ok(())) => ReloadRequest::accepted(),
+        Ok(Err((code, text))) => ReloadRequest::failed(code, text),
+        Err(_) => grpc_status(&Error::Draining),
     }
 }

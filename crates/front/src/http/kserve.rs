@@ -7,6 +7,7 @@ use http::Method;
 use hyper::body::Incoming;
 use salver_core::Error;
 use salver_wire::kserve::http::{Generate, Infer};
+use salver_wire::kserve::index::IndexRequest;
 use salver_wire::kserve::{self, metadata};
 use salver_wire::HttpReply;
 
@@ -23,6 +24,7 @@ pub async fn answer(shared: &Shared, path: &[&str], head: &Parts, body: Incoming
     let (model, version, rest) = match path {
         [] | [""] => return get(head, || metadata::http(&metadata::server(env!("CARGO_PKG_VERSION")))).into(),
         ["health", "live"] => return get(head, || metadata::health(true)).into(),
+        ["repository", "index"] => return index(shared, head, body).await.into(),
         ["health", "ready"] => return get(head, || metadata::health(shared.is_ready())).into(),
         ["models", model, "versions", version, rest @ ..] => (*model, Some(*version), rest),
         ["models", model, rest @ ..] => (*model, None, rest),
@@ -76,11 +78,22 @@ async fn generate_stream(shared: &Shared, named: Named<'_>, head: &Parts, body: 
         Err(reply) => return reply.into(),
     };
     let exchange = Generate::new(named.0, named.1, received.body.clone());
-    let begun = Stream::begin(shared, exchange, received.facts(HTTP, &head.headers, began));
+    let begun = Stream::begin(shared, exchange, received.facts_of_stream(HTTP, &head.headers, began));
     reply_by_events(match begun {
         Ok(stream) => stream.holding(received.permit).begun().await,
         Err(refused) => Err(refused),
     })
+}
+
+async fn index(shared: &Shared, head: &Parts, body: Incoming) -> HttpReply {
+    let received = match post(shared, head, body).await {
+        Ok(received) => received,
+        Err(reply) => return reply,
+    };
+    match IndexRequest::parse_http(&received.body) {
+        Ok(request) => shared.with_index(|versions| request.http(versions)),
+        Err(error) => refused(shared, HTTP, &error, refusal),
+    }
 }
 
 fn refusal(error: &Error) -> HttpReply {

@@ -1,7 +1,7 @@
 //! Plain HTTP: KServe V2 under `/v2`, salver's own JSON under `/servables`, and `/metrics`.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::CONTENT_ENCODING;
@@ -18,7 +18,7 @@ use super::compression::{worthwhile, Encoding};
 use super::events::{reply_by_events, wants_events};
 use super::receive::{discard, read_body};
 use crate::call::{call, Facts};
-use crate::metrics::{Protocol, CONTENT_TYPE as METRICS_TYPE};
+use crate::metrics::{Protocol, CONTENT_TYPE as METRICS_TYPE, TENSORFLOW_CONTENT_TYPE as TENSORFLOW_METRICS_TYPE};
 use crate::sequence::Stream;
 use crate::shared::Shared;
 
@@ -27,14 +27,21 @@ pub async fn serve(shared: Arc<Shared>, request: Request<Incoming>, began: Insta
     let (head, body) = request.into_parts();
     let encoding = header(&head.headers, "accept-encoding").and_then(Encoding::accepted);
     let path = head.uri.path().to_owned();
-    let reply = match path.trim_end_matches('/').split_once('/').map_or("", |(_, path)| path) {
-        "" | "servables" => get(&head, || shared.with_listing(json::listing)).into(),
-        "metrics" => get(&head, || metrics(&shared)).into(),
-        path => answer(&shared, path, &head, body, began).await,
+    let reply = match shared.settings.tensorflow_metrics.as_deref().filter(|named| *named == path) {
+        Some(_) => get(&head, || page(shared.metrics.render_tensorflow(), TENSORFLOW_METRICS_TYPE)).into(),
+        None => reply(&shared, &path, &head, body, began).await,
     };
     match reply {
         Reply::Whole(reply) => respond(reply, encoding).await,
         Reply::Stream(response) => response,
+    }
+}
+
+async fn reply(shared: &Shared, path: &str, head: &Parts, body: Incoming, began: Instant) -> Reply {
+    match path.trim_end_matches('/').split_once('/').map_or("", |(_, path)| path) {
+        "" | "servables" => get(head, || shared.with_listing(json::listing)).into(),
+        "metrics" => get(head, || page(shared.metrics.render(), METRICS_TYPE)).into(),
+        path => answer(shared, path, head, body, began).await,
     }
 }
 
@@ -87,7 +94,7 @@ async fn answer_json(shared: &Shared, path: &str, head: &Parts, body: Incoming, 
     let kind = header(&head.headers, "content-type").unwrap_or_default();
     match json::Call::parse(address, kind, received.body.clone()) {
         Ok(exchange) if wants_events(&head.headers) => {
-            let facts = received.facts(Protocol::Json, &head.headers, began);
+            let facts = received.facts_of_stream(Protocol::Json, &head.headers, began);
             let begun = Stream::begin(shared, exchange.into_events(), facts);
             reply_by_events(begun.map(|stream| stream.holding(received.permit)))
         }
@@ -101,12 +108,20 @@ pub(super) struct Received {
     pub body: Bytes,
     /// Held until the reply is on its way.
     pub permit: Permit,
+    /// How long the call may take, from its beginning on.
+    timeout: Option<Duration>,
 }
 
 impl Received {
     pub fn facts<'a>(&'a mut self, protocol: Protocol, headers: &'a HeaderMap, began: Instant) -> Facts<'a> {
-        let (deadline, received) = (None, self.body.len());
-        Facts { protocol, began, deadline, received, headers, permit: &mut self.permit }
+        let deadline = self.timeout.and_then(|timeout| began.checked_add(timeout));
+        Facts { deadline, ..self.facts_of_stream(protocol, headers, began) }
+    }
+
+    /// The same for a call whose answer comes with time: its caller decides how long to listen.
+    pub fn facts_of_stream<'a>(&'a mut self, protocol: Protocol, headers: &'a HeaderMap, began: Instant) -> Facts<'a> {
+        let received = self.body.len();
+        Facts { protocol, began, deadline: None, received, headers, permit: &mut self.permit }
     }
 }
 
@@ -125,12 +140,12 @@ async fn try_receive(shared: &Shared, head: &Parts, body: &mut Incoming) -> Resu
         None => None,
     };
     let body = read_body(body, encoding, &shared.settings, &mut permit).await?;
-    Ok(Received { body, permit })
+    Ok(Received { body, permit, timeout: shared.settings.http_timeout() })
 }
 
-fn metrics(shared: &Shared) -> HttpReply {
-    match shared.metrics.render() {
-        Ok(text) => HttpReply { status: 200, headers: vec![("content-type", METRICS_TYPE.into())], body: whole(text) },
+fn page(rendered: Result<String, std::fmt::Error>, kind: &str) -> HttpReply {
+    match rendered {
+        Ok(text) => HttpReply { status: 200, headers: vec![("content-type", kind.into())], body: whole(text) },
         Err(error) => json::refuse(&Error::internal(format!("metrics cannot be rendered: {error}"))),
     }
 }

@@ -11,10 +11,16 @@ use salver_wire::HttpReply;
 
 use super::routes::{header, receive, refused, Received};
 use crate::call::{call, find_target};
-use crate::metrics::Protocol;
+use crate::metrics::{Api, Protocol};
 use crate::shared::Shared;
 
-const PROTOCOL: Protocol = Protocol::TensorflowHttp;
+fn protocol(what: What) -> Protocol {
+    Protocol::TensorflowHttp(match what {
+        None => Api::Predict,
+        Some(Task::Classify) => Api::Classify,
+        Some(Task::Regress) => Api::Regress,
+    })
+}
 
 /// What a call asks to be made of its body: `None` is to predict.
 type What = Option<Task>;
@@ -41,14 +47,20 @@ fn metadata(shared: &Shared, address: Spec) -> HttpReply {
     }
 }
 
-async fn infer(shared: &Shared, what: (What, Spec), head: &Parts, body: Incoming, began: Instant) -> HttpReply {
+async fn infer(
+    shared: &Shared,
+    (what, address): (What, Spec),
+    head: &Parts,
+    body: Incoming,
+    began: Instant,
+) -> HttpReply {
     let mut received = match receive(shared, head, body).await {
         Ok(received) => received,
-        Err(error) => return refused(shared, PROTOCOL, &error, http_reply),
+        Err(error) => return refused(shared, protocol(what), &error, http_reply),
     };
-    match answered(shared, what, head, &mut received, began).await {
+    match answered(shared, (what, address), head, &mut received, began).await {
         Ok(reply) => reply,
-        Err(error) => refused(shared, PROTOCOL, &error, http_reply),
+        Err(error) => refused(shared, protocol(what), &error, http_reply),
     }
 }
 
@@ -61,7 +73,7 @@ async fn answered(
 ) -> Result<HttpReply, Error> {
     let binary = is_protobuf(header(&head.headers, "content-type").unwrap_or_default());
     let body = received.body.clone();
-    let facts = received.facts(PROTOCOL, &head.headers, began);
+    let facts = received.facts(protocol(what), &head.headers, began);
     Ok(match (what, binary) {
         (None, false) => call(shared, Predict::parse(address, body)?, facts).await,
         (Some(task), false) => call(shared, Inference::parse(task, address, body)?, facts).await,

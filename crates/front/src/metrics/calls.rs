@@ -11,6 +11,8 @@ use prometheus_client::registry::{Registry, Unit};
 use salver_core::Code;
 use salver_engine::{Version, TIME_BOUNDS};
 
+use super::tensorflow::{Sums, Tally};
+
 /// What a caller spoke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Protocol {
@@ -18,9 +20,19 @@ pub enum Protocol {
     KserveHttp,
     MindsporeGrpc,
     MindsporeHttp,
-    TensorflowGrpc,
-    TensorflowHttp,
+    TensorflowGrpc(Api),
+    TensorflowHttp(Api),
     Json,
+}
+
+/// What TensorFlow Serving counts apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Api {
+    Predict,
+    Classify,
+    Regress,
+    /// A request that it does not count.
+    Other,
 }
 
 impl Protocol {
@@ -30,8 +42,8 @@ impl Protocol {
             Protocol::KserveHttp => "kserve-http",
             Protocol::MindsporeGrpc => "mindspore-grpc",
             Protocol::MindsporeHttp => "mindspore-http",
-            Protocol::TensorflowGrpc => "tensorflow-grpc",
-            Protocol::TensorflowHttp => "tensorflow-http",
+            Protocol::TensorflowGrpc(_) => "tensorflow-grpc",
+            Protocol::TensorflowHttp(_) => "tensorflow-http",
             Protocol::Json => "json",
         }
     }
@@ -73,6 +85,7 @@ pub struct Calls {
     time: Times,
     received: Family<Labels, Counter>,
     sent: Family<Labels, Counter>,
+    tensorflow: Tally,
 }
 
 /// The counters of one method over one protocol; finding them costs more than counting.
@@ -84,6 +97,7 @@ pub struct Meter {
     time: Histogram,
     received: Counter,
     sent: Counter,
+    tensorflow: Option<Arc<Sums>>,
 }
 
 /// A version's address is its key for as long as the weak reference keeps the address taken.
@@ -101,6 +115,7 @@ impl Calls {
             time: Family::new_with_constructor(histogram),
             received: Family::default(),
             sent: Family::default(),
+            tensorflow: Tally::default(),
         };
         registry.register("calls", "Calls that were answered, by outcome", calls.finished.clone());
         registry.register("refused_calls", "Calls that reached no servable, by outcome", calls.refused.clone());
@@ -114,6 +129,14 @@ impl Calls {
     /// Counts a call that was refused before it reached a method.
     pub fn refused(&self, protocol: Protocol, code: Code) {
         self.refused.get_or_create(&Refusal { protocol: protocol.name(), code: code.name() }).inc();
+        if let Some(sums) = self.tensorflow.of("", protocol) {
+            sums.count(code);
+        }
+    }
+
+    /// The same numbers in the words of TensorFlow Serving, as far as they are of its clients.
+    pub fn tensorflow(&self) -> &Tally {
+        &self.tensorflow
     }
 
     pub fn meter(&self, version: &Arc<Version>, method: usize, protocol: Protocol) -> Meter {
@@ -140,6 +163,7 @@ impl Calls {
             time: self.time.get_or_create(&labels).clone(),
             received: self.received.get_or_create(&labels).clone(),
             sent: self.sent.get_or_create(&labels).clone(),
+            tensorflow: self.tensorflow.of(&labels.servable, protocol),
             labels,
         }
     }
@@ -151,6 +175,13 @@ fn outcome(labels: &Labels, code: Code) -> Outcome {
 }
 
 impl Meter {
+    /// Counts the rows of a call.
+    pub fn asked(&self, rows: usize) {
+        if let Some(sums) = &self.tensorflow {
+            sums.asked(rows);
+        }
+    }
+
     pub fn finished(&self, code: Code, took: Duration, received: usize, sent: usize) {
         match code {
             Code::Ok => self.ok.inc(),
@@ -159,5 +190,8 @@ impl Meter {
         self.time.observe(took.as_secs_f64());
         self.received.inc_by(received as u64);
         self.sent.inc_by(sent as u64);
+        if let Some(sums) = &self.tensorflow {
+            sums.finished(code, took);
+        }
     }
 }

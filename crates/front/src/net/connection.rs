@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::authority::Mended;
 use super::sniff::{sniff, Rewound, Speaks};
 use crate::report;
-use crate::service::serve;
+use crate::service::{serve, Rights};
 use crate::shared::Shared;
 use crate::tls::{describe, Tls};
 
@@ -31,22 +31,23 @@ pub enum Socket {
     Unix(StdUnixStream),
 }
 
-/// Whether a client came over a Unix socket, where its `:authority` may be a path.
+/// Who is at the other end.
 #[derive(Clone, Copy)]
-enum Peer {
-    Local,
-    Remote,
+struct Peer {
+    /// Whether it came over a Unix socket, where its `:authority` may be a path.
+    local: bool,
+    rights: Rights,
 }
 
 /// Serves one connection until either side ends it, or `stopping` turns true and its calls are answered.
-pub async fn serve_connection(shared: Arc<Shared>, socket: Socket, tls: Option<Tls>) {
+pub async fn serve_connection(shared: Arc<Shared>, socket: Socket, tls: Option<Tls>, rights: Rights) {
     let served = match socket {
         Socket::Tcp(stream) => match adopt_tcp(stream) {
-            Ok(stream) => secure(shared, stream, tls, Peer::Remote).await,
+            Ok(stream) => secure(shared, stream, tls, Peer { local: false, rights }).await,
             Err(error) => Err(error),
         },
         Socket::Unix(stream) => match UnixStream::from_std(stream) {
-            Ok(stream) => secure(shared, stream, tls, Peer::Local).await,
+            Ok(stream) => secure(shared, stream, tls, Peer { local: true, rights }).await,
             Err(error) => Err(error),
         },
     };
@@ -83,17 +84,15 @@ where
         return Ok(());
     };
     match speaks {
-        Speaks::Http1 => serve_http1(shared, stream).await,
-        Speaks::Http2 => match peer {
-            Peer::Local => serve_http2(shared, Mended::new(stream)).await,
-            Peer::Remote => serve_http2(shared, stream).await,
-        },
+        Speaks::Http1 => serve_http1(shared, stream, peer.rights).await,
+        Speaks::Http2 if peer.local => serve_http2(shared, Mended::new(stream), peer.rights).await,
+        Speaks::Http2 => serve_http2(shared, stream, peer.rights).await,
     }
     // Whatever ends a connection here, a broken frame or a reset, its peer was told in HTTP's own way.
     Ok(())
 }
 
-async fn serve_http1<S>(shared: Arc<Shared>, stream: Rewound<S>)
+async fn serve_http1<S>(shared: Arc<Shared>, stream: Rewound<S>, rights: Rights)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -103,11 +102,11 @@ where
         .header_read_timeout(shared.settings.header_timeout())
         .max_buf_size(SMALLEST_HTTP1_BUFFER.max(shared.settings.max_header_bytes as usize));
     let stopping = shared.stopping();
-    let service = service_fn(move |request| Box::pin(serve(Arc::clone(&shared), request)));
+    let service = service_fn(move |request| Box::pin(serve(Arc::clone(&shared), request, rights)));
     run(builder.serve_connection(TokioIo::new(stream), service), stopping).await;
 }
 
-async fn serve_http2<S>(shared: Arc<Shared>, stream: S)
+async fn serve_http2<S>(shared: Arc<Shared>, stream: S, rights: Rights)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -122,7 +121,7 @@ where
         .keep_alive_interval(settings.keep_alive())
         .keep_alive_timeout(settings.keep_alive());
     let stopping = shared.stopping();
-    let service = service_fn(move |request| Box::pin(serve(Arc::clone(&shared), request)));
+    let service = service_fn(move |request| Box::pin(serve(Arc::clone(&shared), request, rights)));
     run(builder.serve_connection(TokioIo::new(stream), service), stopping).await;
 }
 

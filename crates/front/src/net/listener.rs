@@ -9,6 +9,7 @@ use super::address::{Bound, SocketFile};
 use super::connection::Socket;
 use super::thread::Order;
 use crate::report;
+use crate::service::Rights;
 use crate::tls::Tls;
 
 /// How often certificate files are looked at.
@@ -41,7 +42,7 @@ pub async fn accept(listener: Listener, threads: Vec<UnboundedSender<Order>>) {
         tokio::select! {
             accepted = next(&listening) => match accepted {
                 Ok(socket) => {
-                    let sent = turn.next().map(|thread| thread.send(Order::Serve(socket, tls.clone())));
+                    let sent = turn.next().map(|thread| thread.send(Order::Serve(socket, tls.clone(), Rights::Call)));
                     if !matches!(sent, Some(Ok(()))) {
                         return;
                     }

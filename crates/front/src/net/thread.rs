@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use super::connection::{serve_connection, Socket};
 use super::desk::open_desk;
 use super::listener::{accept, Listener};
+use crate::service::Rights;
 use crate::shared::Shared;
 use crate::tls::Tls;
 
@@ -28,7 +29,7 @@ const UNPACKERS: usize = 4;
 pub enum Order {
     /// Accept from this listener and hand its connections out to these threads.
     Accept(Listener, Vec<UnboundedSender<Order>>),
-    Serve(Socket, Option<Tls>),
+    Serve(Socket, Option<Tls>, Rights),
     /// Tell a lane when its socket has something.
     Watch(OwnedFd, Watched),
 }
@@ -77,8 +78,8 @@ async fn obey(shared: Arc<Shared>, mut orders: UnboundedReceiver<Order>) {
     loop {
         tokio::select! {
             order = orders.recv() => match order {
-                Some(Order::Serve(socket, tls)) => {
-                    connections.spawn(serve_connection(Arc::clone(&shared), socket, tls));
+                Some(Order::Serve(socket, tls, rights)) => {
+                    connections.spawn(serve_connection(Arc::clone(&shared), socket, tls, rights));
                 }
                 Some(Order::Accept(listener, threads)) => {
                     listeners.spawn(accept(listener, threads));

@@ -60,6 +60,10 @@ pub fn served_with(change: impl FnOnce(&mut Settings)) -> Served {
         keep_alive_ms: 30_000,
         network_threads: 1,
         speaks: Default::default(),
+        http_timeout_ms: None,
+        allow_reload: false,
+        tensor_content: false,
+        tensorflow_metrics: None,
     };
     change(&mut settings);
     let server = Server::start(settings).unwrap();

@@ -99,6 +99,9 @@ fn text(error: &Error, id: &str) -> String {
             "{of}input '{input}' batch size does not match other inputs for '{servable}': \
              it has {given} rows, the first input {wanted}"
         ),
+        TooManyRows { servable, rows, limit } => {
+            format!("{of}inference request batch-size must be <= {limit} for '{servable}', but is {rows}")
+        }
         InputValue { servable, input, detail } => format!("{of}input '{input}' for model '{servable}': {detail}"),
         TooLarge { size, limit, option, .. } => {
             format!("Received message larger than max ({size} vs. {limit}); {option} sets the limit")

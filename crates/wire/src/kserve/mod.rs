@@ -9,6 +9,7 @@ mod datatype;
 mod errors;
 pub mod grpc;
 pub mod http;
+pub mod index;
 mod input;
 pub mod messages;
 pub mod metadata;

@@ -53,6 +53,7 @@ fn code(error: &Error) -> u64 {
         UnknownInput { .. } | RepeatedInput { .. } | UnknownOutput { .. } | RepeatedOutput { .. } => INVALID_INPUTS,
         InputType { .. } | InputShape { .. } | InputSize { .. } | InputElements { .. } => INVALID_INPUTS,
         RowsDiffer { .. } | InputValue { .. } | Author { fault: Fault::Input, .. } => INVALID_INPUTS,
+        TooManyRows { .. } => INVALID_INPUTS,
         Unsupported { .. } | TooLarge { .. } | Busy { .. } | Failed { .. } => FAILED,
         DeadlineExceeded | Cancelled => FAILED,
         Lost { .. } | Draining => WORKER_UNAVAILABLE,
@@ -95,7 +96,7 @@ fn text(error: &Error, spec: &Spec) -> String {
         Busy { resource: Resource::Calls, limit } => {
             format!("Serving Error: enqueued requests count exceeds the limit {limit}")
         }
-        Busy { resource: Resource::Bytes, .. } => format!("Serving Error: {error}"),
+        Busy { resource: Resource::Bytes | Resource::Queue, .. } => format!("Serving Error: {error}"),
         Author { what, message, .. } if what.is_empty() => message.clone(),
         Author { what, method, index, message, .. } => {
             format!("Call {what} Failed, method: '{method}', stage index(begin with 1): {index}, error msg: {message}")
@@ -106,7 +107,7 @@ fn text(error: &Error, spec: &Spec) -> String {
         Internal { detail } => format!("Serving Error: runtime error occurred: {detail}"),
         Malformed { .. } | UnknownInput { .. } | RepeatedInput { .. } | UnknownOutput { .. } => error.to_string(),
         RepeatedOutput { .. } | RowsDiffer { .. } | TooLarge { .. } | Lost { .. } => error.to_string(),
-        Unsupported { .. } | DeadlineExceeded | Cancelled => error.to_string(),
+        Unsupported { .. } | TooManyRows { .. } | DeadlineExceeded | Cancelled => error.to_string(),
     }
 }
 

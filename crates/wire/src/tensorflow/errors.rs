@@ -102,6 +102,9 @@ impl Asked<'_> {
                 };
                 format!("input '{input}' of model '{servable}' has the shape {given}, but {wanted} is expected{row}")
             }
+            TooManyRows { rows, limit, .. } => {
+                format!("Task size {rows} is larger than maximum input batch size {limit}")
+            }
             TooLarge { size, limit, option, .. } => {
                 format!("Received message larger than max ({size} vs. {limit}); {option} sets the limit")
             }

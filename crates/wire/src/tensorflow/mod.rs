@@ -45,7 +45,7 @@ pub use inference::Inference;
 pub use metadata::MetadataRequest;
 pub use multi::{MultiInference, MultiTask};
 pub use predict::Predict;
-pub use reload::{ModelConfig, ReloadRequest, VersionPolicy};
+pub use reload::ReloadRequest;
 pub use results::Task;
 pub use signatures::{Origin, Origins};
 pub use spec::{Spec, Which};

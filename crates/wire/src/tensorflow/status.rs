@@ -24,6 +24,12 @@ pub enum State {
 }
 
 impl State {
+    /// The state of this name.
+    pub fn named(name: &str) -> Option<State> {
+        let all = [State::Start, State::Loading, State::Available, State::Unloading, State::End];
+        all.into_iter().find(|state| state.name() == name)
+    }
+
     const fn name(self) -> &'static str {
         match self {
             State::Start => "START",

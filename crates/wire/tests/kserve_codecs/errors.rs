@@ -126,6 +126,12 @@ fn table() -> Vec<(Error, u32, u16, &'static str)> {
             400,
             "[request id: 7] input 'x' for model 'm': it is odd",
         ),
+        (
+            TooManyRows { servable: "m".into(), rows: 9, limit: 8 },
+            3,
+            400,
+            "[request id: 7] inference request batch-size must be <= 8 for 'm', but is 9",
+        ),
         (Unsupported { what: "not \"here\"".into() }, 12, 501, "not \"here\""),
         (
             TooLarge { what: "message", size: 9, limit: 8, option: "--max-message-bytes" },

@@ -96,6 +96,17 @@ fn errors_have_the_codes_and_texts_of_the_original() {
             1,
             "Serving Error: the server is at its limit of 9 bytes in flight; try again later, or raise --max-bytes-in-flight",
         ),
+        (
+            Error::Busy { resource: Resource::Queue, limit: 9 },
+            1,
+            "Serving Error: the server is at its limit of 9 rows waiting for a model; try again later, or raise \
+             max_waiting_batches in salver.toml",
+        ),
+        (
+            Error::TooManyRows { servable: add(), rows: 9, limit: 8 },
+            2,
+            "a call of servable 'add' has 9 rows, but it takes 8 at most; send several",
+        ),
         (Error::Failed { stage: "add".into(), message: "bad luck".into() }, 1, "Predict Failed: bad luck"),
         (Error::Failed { stage: "add".into(), message: String::new() }, 1, "Predict Failed"),
         (

@@ -123,6 +123,19 @@ fn table() -> Vec<(Error, u32, u16, &'static str)> {
             400,
             "input 'x' of servable 'm': it is odd",
         ),
+        (
+            TooManyRows { servable: servable(), rows: 9, limit: 8 },
+            3,
+            400,
+            "Task size 9 is larger than maximum input batch size 8",
+        ),
+        (
+            Busy { resource: Resource::Queue, limit: 8 },
+            14,
+            503,
+            "The batch scheduling queue to which this task was submitted is full; the server is at its limit of 8 \
+             rows waiting for a model; try again later, or raise max_waiting_batches in salver.toml",
+        ),
         (Unsupported { what: "not here".into() }, 12, 501, "not here"),
         (
             TooLarge { what: "message", size: 9, limit: 8, option: "--max-message-bytes" },

@@ -20,19 +20,25 @@ def stage_of(loaded: LoadedModel) -> Stage:
     assert loaded.code is not None
     if loaded.ports.unbatched is not None:
         return RowsApart(loaded.model.path, loaded.code)
-    return RowsTogether(loaded.model.path, loaded.code, loaded.fixed_rows)
+    return RowsTogether(loaded.model.path, loaded.code, _sizes(loaded))
+
+
+def _sizes(loaded: LoadedModel) -> tuple[int, ...]:
+    """The numbers of rows that the model may be run with; none if any will do."""
+    return loaded.ports.policy.allowed_batch_sizes if loaded.fixed_rows is None else (loaded.fixed_rows,)
 
 
 class RowsTogether(Stage):
-    """Runs batches; where the model has a fixed number of rows, what is missing is filled up with the last one."""
+    """Runs batches; where only some numbers of rows will do, what is missing is filled up with the last one."""
 
-    def __init__(self, name: str, code: "ModelCode", fixed_rows: int | None) -> None:
+    def __init__(self, name: str, code: "ModelCode", sizes: tuple[int, ...]) -> None:
+        """`sizes` are those numbers, ascending."""
         self._name = name
         self._code = code
-        self._fixed_rows = fixed_rows
+        self._sizes = sizes
 
     def run(self, batch: Batch) -> list[Column] | list[Piece]:
-        size = self._fixed_rows or batch.rows
+        size = next((size for size in self._sizes if size >= batch.rows), batch.rows)
         outputs = _run(self._name, self._code, [_filled(column, size) for column in batch.columns], batch.rows)
         for index, output in enumerate(outputs):
             if np.ndim(output) == 0 or len(output) != size:

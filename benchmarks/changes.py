@@ -1,0 +1,188 @@
+"""What it costs callers, and memory, that versions of models come and go."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import statistics
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.bench import ADMIN, MODELS, Bench, Serving
+from benchmarks.checking import WrongAnswer, checking
+from benchmarks.load import LoadFailed, Target, percentile, run_steady
+from benchmarks.measure import Problem, problem_of
+from benchmarks.options import LOADING
+from benchmarks.process import ServerFailed
+from benchmarks.progress import say
+from benchmarks.servers import SERVERS
+from benchmarks.workloads import WORKLOADS
+
+# One core is free for loading: the load at a steady rate takes little of the other.
+SERVER: Final = replace(SERVERS["salver"], admin=True, every_core=True)
+STEADY: Final = WORKLOADS["mlp"]
+OTHER: Final = WORKLOADS["add"]
+RATE: Final = 200
+REQUESTS: Final = 2000
+QUICK_REQUESTS: Final = 200
+FIRST_CHANGES: Final = 10
+CHANGES: Final = 100
+QUICK_CHANGES: Final = 10
+# Replies name the version, and the load wants all of them to be of one length.
+FIRST_NUMBER: Final = 1000
+ANSWER_SECONDS: Final = 60
+PAUSE_SECONDS: Final = 0.1
+
+
+@dataclass(frozen=True)
+class Loading:
+    """The p99 of a steady load in microseconds: alone, while versions of its own model or of another come and go."""
+
+    alone_us: float
+    same_us: float
+    other_us: float
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Resident memory after some changes of versions, and after many more."""
+
+    before_bytes: int
+    after_bytes: int
+    changes: int
+
+
+def median_of(rounds: Sequence[Loading]) -> Loading | None:
+    """Situation by situation; None when there are no rounds."""
+    if not rounds:
+        return None
+    return Loading(
+        statistics.median(each.alone_us for each in rounds),
+        statistics.median(each.same_us for each in rounds),
+        statistics.median(each.other_us for each in rounds),
+    )
+
+
+def measure_loading(bench: Bench) -> Generator[Loading | Problem]:
+    """Every round as it comes. Closing the generator stops the server that is running."""
+    for number in range(1, bench.options.rounds + 1):
+        say(f"round {number}/{bench.options.rounds} · {LOADING}")
+        try:
+            with bench.serving(SERVER, STEADY, (SERVER, OTHER)) as serving, serving.process.blamed():
+                result = _one_round(bench, serving)
+            yield result
+        except (ServerFailed, WrongAnswer, LoadFailed) as problem:
+            yield problem_of(number, SERVER, LOADING, problem)
+
+
+def measure_growth(bench: Bench) -> Growth:
+    """Raises ServerFailed."""
+    changes = QUICK_CHANGES if bench.options.quick else CHANGES
+    say(f"salver alone: {FIRST_CHANGES} changes of versions, then {changes}")
+    with bench.serving(SERVER, STEADY) as serving, serving.process.blamed():
+        serving.process.wait_for_port(serving.ports["grpc"])
+        change = Changing(serving.scratch, STEADY.name)
+        before = _after(change, FIRST_CHANGES, serving)
+        return Growth(before, _after(change, changes, serving), changes)
+
+
+def _after(change: Changing, times: int, serving: Serving) -> int:
+    for _ in range(times):
+        change.once()
+    change.settle()
+    return serving.process.memory_bytes()
+
+
+def _one_round(bench: Bench, serving: Serving) -> Loading:
+    serving.process.wait_for_port(serving.ports["grpc"])
+    for each in (STEADY, OTHER):
+        Changing(serving.scratch, each.name).once()
+    asked = {serving.form("grpc"): serving.ports["grpc"]}
+    with checking(bench.tools, STEADY.name, asked) as checker:
+        checker.check_before()
+        target = bench.target(serving, "grpc", checker.answer_bytes)
+        alone = _p99(bench, serving, target, nullcontext())
+        same = _p99(bench, serving, target, _coming_and_going(serving.scratch, STEADY.name))
+        other = _p99(bench, serving, target, _coming_and_going(serving.scratch, OTHER.name))
+        checker.finish()
+    return Loading(alone, same, other)
+
+
+def _p99(bench: Bench, serving: Serving, target: Target, beside: AbstractContextManager[None]) -> float:
+    requests = QUICK_REQUESTS if bench.options.quick else REQUESTS
+    with beside:
+        run_steady(target, RATE, requests // 10, serving.scratch)
+        return percentile(run_steady(target, RATE, requests, serving.scratch), 0.99)
+
+
+@contextmanager
+def _coming_and_going(scratch: Path, servable: str) -> Iterator[None]:
+    """Versions that replace each other one after the other, until the block is left."""
+    change, stop = Changing(scratch, servable), threading.Event()
+    failed: list[ServerFailed] = []
+    thread = threading.Thread(target=_until, args=(stop, change.once, failed))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+    change.settle()
+    if failed:
+        raise failed[0]
+
+
+def _until(stop: threading.Event, do: Callable[[], None], failed: list[ServerFailed]) -> None:
+    while not stop.is_set():
+        try:
+            do()
+        except ServerFailed as problem:
+            failed.append(problem)
+            return
+
+
+class Changing:
+    """Changes a servable's version: each time a copy of its folder with the next number takes its place."""
+
+    def __init__(self, scratch: Path, servable: str) -> None:
+        self._admin = scratch / ADMIN
+        self._folder = scratch / MODELS / servable
+        self._servable = servable
+
+    def once(self) -> None:
+        """Returns when the new version answers. Raises ServerFailed."""
+        newest = max(int(each.name) for each in self._folder.iterdir() if each.name.isdigit())
+        copied = self._admin.with_name(f"next-{self._servable}")
+        shutil.copytree(self._folder / str(newest), copied)
+        copied.rename(self._folder / str(max(FIRST_NUMBER, newest + 1)))
+        ask(self._admin, {"do": "load", "servable": self._servable})
+        shutil.rmtree(self._folder / str(newest))
+
+    def settle(self) -> None:
+        """Returns when what was replaced is gone. Raises ServerFailed."""
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while any(each["state"] not in ("AVAILABLE", "END") for each in ask(self._admin, {"do": "status"})):
+            if time.monotonic() > deadline:
+                raise ServerFailed("versions that were replaced do not go")
+            time.sleep(PAUSE_SECONDS)
+
+
+def ask(admin: Path, request: dict[str, object]) -> Any:
+    """What a running salver did for this request. Raises ServerFailed if it could not."""
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(ANSWER_SECONDS)
+            connection.connect(str(admin))
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            reply = json.loads(connection.makefile().readline())
+    except (OSError, ValueError) as problem:
+        raise ServerFailed(f"its admin's socket gave no answer: {problem}") from None
+    if "problem" in reply:
+        raise ServerFailed(f"it did not do {request}: {reply['problem']}")
+    return reply["done"]
