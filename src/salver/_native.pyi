@@ -8,7 +8,7 @@ from typing import Self, final
 
 from typing_extensions import Buffer
 
-__all__ = ["Link", "LinkLane", "OnnxModel", "Server", "Version", "View", "run_model_lane", "version"]
+__all__ = ["Link", "LinkLane", "OnnxModel", "Server", "Version", "View", "compile_proto", "run_model_lane", "version"]
 
 # (element type by its numpy name, shape, data): little-endian bytes in C order, or one value per element for
 # "str" and "bytes".
@@ -204,6 +204,13 @@ def run_model_lane(model: OnnxModel, socket: int, rows: bool, name: str, whole_i
 
     The descriptor is given away, and the model's session with it; `rows` and `whole_inputs` are those of
     `Version.add_onnx_lanes`. `name` is the stage's, for error texts. Raises OSError if the connection breaks.
+    """
+
+def compile_proto(path: str, include: Sequence[str]) -> bytes:
+    """Compile a `.proto` file with all that it imports into an encoded FileDescriptorSet, imports first.
+
+    Imports are looked for in `include`, then beside the file, then among what is built in: google/protobuf,
+    google/api/annotations and google/rpc. Raises ValueError with "file:line:column: text" for whatever is wrong.
     """
 
 def version() -> str:

@@ -5,6 +5,7 @@ mod buffer;
 mod descriptor;
 mod link;
 mod onnx;
+mod proto;
 mod server;
 mod tensor;
 mod version;
@@ -30,5 +31,6 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<link::Link>()?;
     module.add_class::<buffer::View>()?;
     module.add_function(wrap_pyfunction!(onnx::run_model_lane, module)?)?;
+    module.add_function(wrap_pyfunction!(proto::compile_proto, module)?)?;
     module.add_function(wrap_pyfunction!(native_version, module)?)
 }

@@ -9,6 +9,7 @@ mod leading;
 pub mod mindspore;
 pub mod numbers;
 mod object;
+pub mod proto;
 mod protobuf;
 mod rows;
 pub mod tensorflow;
