@@ -11,6 +11,7 @@ pub mod numbers;
 mod object;
 pub mod proto;
 mod protobuf;
+pub mod reflection;
 mod rows;
 pub mod tensorflow;
 mod text;
