@@ -10,6 +10,7 @@ mod report;
 mod sequence;
 mod server;
 mod service;
+pub mod services;
 mod settings;
 mod shared;
 pub mod tls;

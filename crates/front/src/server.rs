@@ -8,6 +8,7 @@ use salver_engine::{Routes, Version};
 use crate::net::address::Address;
 use crate::net::listener::Listener;
 use crate::net::thread::{NetworkThread, Order};
+use crate::services::Services;
 use crate::settings::Settings;
 use crate::shared::{Shared, Unavailable};
 use crate::tls::{Tls, TlsError, TlsFiles};
@@ -71,6 +72,11 @@ impl Server {
     /// Replaces, atomically, what requests are routed to.
     pub fn publish(&self, routes: Routes<Version>, unavailable: Vec<Unavailable>) {
         self.shared.publish(routes, unavailable);
+    }
+
+    /// Replaces, atomically, the services of users' own.
+    pub fn serve_services(&self, services: Services) {
+        self.shared.serve_services(services);
     }
 
     /// Turns health to NOT_SERVING and refuses new calls; those in flight go on.

@@ -7,12 +7,18 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 
 use crate::http::body::ReplyBody;
+use crate::http::request_body::RequestBody;
+use crate::net::peer::Peer;
 use crate::settings::Speaks;
 use crate::shared::Shared;
 use crate::{grpc, http as plain};
 
 /// Serves one request, gRPC or plain HTTP: a listener speaks both, unless its server is narrowed.
-pub async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<ReplyBody>, Infallible> {
+pub async fn serve(
+    shared: Arc<Shared>,
+    peer: Arc<Peer>,
+    request: Request<Incoming>,
+) -> Result<Response<ReplyBody>, Infallible> {
     let began = Instant::now();
     if shared.settings.speaks == Speaks::MindsporeRest {
         let (head, body) = request.into_parts();
@@ -20,7 +26,9 @@ pub async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Re
     }
     let kind = request.headers().get(CONTENT_TYPE).map(|value| value.as_bytes());
     Ok(match kind {
-        Some(kind) if kind.starts_with(b"application/grpc") => grpc::service::serve(shared, request, began).await,
+        Some(kind) if kind.starts_with(b"application/grpc") => {
+            grpc::service::serve(shared, peer, request.map(RequestBody::Plain), began).await
+        }
         _ => plain::routes::serve(shared, request, began).await,
     })
 }

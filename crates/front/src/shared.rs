@@ -12,6 +12,7 @@ use salver_wire::Target;
 use tokio::sync::watch;
 
 use crate::metrics::Metrics;
+use crate::services::Services;
 use crate::settings::Settings;
 
 /// A version that should be served and cannot be.
@@ -38,6 +39,8 @@ pub struct Shared {
     /// For what must be answered however busy the server is: health.
     pub aside: Arc<Admission>,
     pub metrics: Metrics,
+    /// Users' own gRPC services.
+    pub services: ArcSwap<Services>,
     unavailable: ArcSwap<Vec<Unavailable>>,
     draining: AtomicBool,
     /// Turns over whenever health may have changed.
@@ -54,13 +57,31 @@ impl Shared {
         let (stopping, _) = watch::channel(false);
         let outgoing = Admission::new(u64::MAX, settings.max_bytes_in_flight);
         let aside = Admission::new(ASIDE_CALLS, ASIDE_BYTES);
-        let (unavailable, draining) = (ArcSwap::default(), AtomicBool::new(false));
-        Shared { settings, router, admission, outgoing, aside, metrics, unavailable, draining, changes, stopping }
+        let (services, unavailable, draining) = (ArcSwap::default(), ArcSwap::default(), AtomicBool::new(false));
+        Shared {
+            settings,
+            router,
+            admission,
+            outgoing,
+            aside,
+            metrics,
+            services,
+            unavailable,
+            draining,
+            changes,
+            stopping,
+        }
     }
 
     pub fn publish(&self, routes: Routes<Version>, unavailable: Vec<Unavailable>) {
         self.unavailable.store(Arc::new(unavailable));
         self.router.publish(routes);
+        self.changes.send_modify(|turn| *turn += 1);
+    }
+
+    /// Replaces, atomically, the services of users' own.
+    pub fn serve_services(&self, services: Services) {
+        self.services.store(Arc::new(services));
         self.changes.send_modify(|turn| *turn += 1);
     }
 

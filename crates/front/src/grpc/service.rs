@@ -3,7 +3,6 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::{header, HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
-use hyper::body::Incoming;
 use salver_core::Error;
 use salver_engine::Permit;
 use salver_wire::{mindspore, Body, GrpcReply};
@@ -15,7 +14,9 @@ use crate::call::{call, Facts};
 use crate::http::body::{ReplyBody, Source};
 use crate::http::compression::Encoding;
 use crate::http::receive::Pieces;
+use crate::http::request_body::RequestBody;
 use crate::metrics::Protocol;
+use crate::net::peer::Peer;
 use crate::shared::Shared;
 
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
@@ -30,7 +31,12 @@ const LARGEST_HEALTH_REQUEST: u64 = 4096;
 pub(super) type Refuse = fn(&Error) -> GrpcReply;
 
 /// Serves one gRPC request.
-pub async fn serve(shared: Arc<Shared>, request: Request<Incoming>, began: Instant) -> Response<ReplyBody> {
+pub async fn serve(
+    shared: Arc<Shared>,
+    peer: Arc<Peer>,
+    request: Request<RequestBody>,
+    began: Instant,
+) -> Response<ReplyBody> {
     if request.version() != Version::HTTP_2 {
         return plain_refusal(StatusCode::HTTP_VERSION_NOT_SUPPORTED, "gRPC needs HTTP/2");
     }
@@ -63,7 +69,7 @@ pub(super) struct Received {
 pub(super) async fn receive(
     shared: &Shared,
     headers: &HeaderMap,
-    body: Incoming,
+    body: RequestBody,
     began: Instant,
 ) -> Result<Received, Error> {
     let mut permit = shared.admission.admit()?;
@@ -92,7 +98,7 @@ impl Received {
     }
 }
 
-async fn predict(shared: &Shared, headers: &HeaderMap, body: Incoming, began: Instant) -> Response<ReplyBody> {
+async fn predict(shared: &Shared, headers: &HeaderMap, body: RequestBody, began: Instant) -> Response<ReplyBody> {
     let mut received = match receive(shared, headers, body, began).await {
         Ok(received) => received,
         Err(error) => return refuse(shared, Protocol::MindsporeGrpc, &error, mindspore::refuse),
@@ -111,7 +117,7 @@ pub(super) fn refuse(shared: &Shared, protocol: Protocol, error: &Error, refuse:
     plain(refuse(error))
 }
 
-async fn check_health(shared: Arc<Shared>, method: &str, body: Incoming) -> Response<ReplyBody> {
+async fn check_health(shared: Arc<Shared>, method: &str, body: RequestBody) -> Response<ReplyBody> {
     let mut permit = match shared.aside.admit() {
         Ok(permit) => permit,
         Err(error) => return plain(canonical(&error)),

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::{HeaderMap, Response};
-use hyper::body::Incoming;
 use salver_core::Error;
 use salver_wire::tensorflow::{
     grpc_status, Form, Inference, MetadataRequest, MultiInference, Origins, Predict, ReloadRequest, StatusRequest, Task,
@@ -14,6 +13,7 @@ use salver_wire::GrpcReply;
 use super::service::{receive, refuse, respond, unimplemented, Received};
 use crate::call::{call, find_target};
 use crate::http::body::ReplyBody;
+use crate::http::request_body::RequestBody;
 use crate::metrics::Protocol;
 use crate::shared::Shared;
 
@@ -24,7 +24,7 @@ pub async fn predictions(
     shared: &Shared,
     method: &str,
     headers: &HeaderMap,
-    body: Incoming,
+    body: RequestBody,
     began: Instant,
 ) -> Response<ReplyBody> {
     if !["Predict", "Classify", "Regress", "MultiInference", "GetModelMetadata"].contains(&method) {
@@ -96,7 +96,7 @@ pub async fn models(
     shared: &Shared,
     method: &str,
     headers: &HeaderMap,
-    body: Incoming,
+    body: RequestBody,
     began: Instant,
 ) -> Response<ReplyBody> {
     let message = match receive(shared, headers, body, began).await {

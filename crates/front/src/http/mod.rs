@@ -6,5 +6,6 @@ mod events;
 mod kserve;
 pub mod mindspore;
 pub mod receive;
+pub mod request_body;
 pub mod routes;
 mod tensorflow;

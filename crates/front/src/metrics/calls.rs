@@ -11,6 +11,8 @@ use prometheus_client::registry::{Registry, Unit};
 use salver_core::Code;
 use salver_engine::{Version, TIME_BOUNDS};
 
+use crate::services;
+
 /// What a caller spoke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Protocol {
@@ -21,9 +23,19 @@ pub enum Protocol {
     TensorflowGrpc,
     TensorflowHttp,
     Json,
+    /// gRPC, of a user's own service.
+    Grpc,
 }
 
 impl Protocol {
+    /// What callers of users' own services speak.
+    pub const OWN: [Protocol; 1] = [Protocol::Grpc];
+
+    /// Its place in `OWN`.
+    fn place(self) -> Option<usize> {
+        Protocol::OWN.iter().position(|&own| own == self)
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Protocol::KserveGrpc => "kserve-grpc",
@@ -33,6 +45,7 @@ impl Protocol {
             Protocol::TensorflowGrpc => "tensorflow-grpc",
             Protocol::TensorflowHttp => "tensorflow-http",
             Protocol::Json => "json",
+            Protocol::Grpc => "grpc",
         }
     }
 }
@@ -129,14 +142,29 @@ impl Calls {
         })
     }
 
+    /// The same for a method of a user's own service, which counts as a servable without versions. What strangers
+    /// ask for in vain has no labels of its own.
+    pub fn own_meter(&self, method: &services::Method, protocol: Protocol) -> Meter {
+        let (service, name) = if method.declared { method.names() } else { ("", "") };
+        let labels = || Labels { servable: service.into(), version: 0, method: name.into(), protocol: protocol.name() };
+        match protocol.place().and_then(|place| method.meters.get(place)) {
+            Some(kept) => kept.get_or_init(|| self.labelled(labels())).clone(),
+            None => self.labelled(labels()),
+        }
+    }
+
     fn make(&self, version: &Version, method: usize, protocol: Protocol) -> Meter {
         let servable = version.servable();
         let method = servable.methods.get(method).map_or_else(String::new, |method| method.name.clone());
         let (name, number) = (servable.name.clone(), servable.version);
-        let labels = Arc::new(Labels { servable: name, version: number, method, protocol: protocol.name() });
+        self.labelled(Labels { servable: name, version: number, method, protocol: protocol.name() })
+    }
+
+    fn labelled(&self, labels: Labels) -> Meter {
+        let labels = Arc::new(labels);
         Meter {
             finished: self.finished.clone(),
-            ok: self.finished.get_or_create(&outcome(&labels, Code::Ok)).clone(),
+            ok: self.finished.get_or_create(&outcome(&labels, Code::Ok.name())).clone(),
             time: self.time.get_or_create(&labels).clone(),
             received: self.received.get_or_create(&labels).clone(),
             sent: self.sent.get_or_create(&labels).clone(),
@@ -145,15 +173,20 @@ impl Calls {
     }
 }
 
-fn outcome(labels: &Labels, code: Code) -> Outcome {
+fn outcome(labels: &Labels, code: &'static str) -> Outcome {
     let Labels { servable, version, method, protocol } = labels.clone();
-    Outcome { servable, version, method, protocol, code: code.name() }
+    Outcome { servable, version, method, protocol, code }
 }
 
 impl Meter {
     pub fn finished(&self, code: Code, took: Duration, received: usize, sent: usize) {
+        self.ended(code.name(), took, received, sent);
+    }
+
+    /// The same for a code by its name.
+    pub fn ended(&self, code: &'static str, took: Duration, received: usize, sent: usize) {
         match code {
-            Code::Ok => self.ok.inc(),
+            "OK" => self.ok.inc(),
             code => self.finished.get_or_create(&outcome(&self.labels, code)).inc(),
         };
         self.time.observe(took.as_secs_f64());

@@ -6,12 +6,14 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
+use rustls::{HandshakeKind, ServerConnection};
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::authority::Mended;
+use super::peer::{Peer, PeerAddress, PeerTls};
 use super::sniff::{sniff, Rewound, Speaks};
 use crate::report;
 use crate::service::serve;
@@ -31,22 +33,15 @@ pub enum Socket {
     Unix(StdUnixStream),
 }
 
-/// Whether a client came over a Unix socket, where its `:authority` may be a path.
-#[derive(Clone, Copy)]
-enum Peer {
-    Local,
-    Remote,
-}
-
 /// Serves one connection until either side ends it, or `stopping` turns true and its calls are answered.
 pub async fn serve_connection(shared: Arc<Shared>, socket: Socket, tls: Option<Tls>) {
     let served = match socket {
         Socket::Tcp(stream) => match adopt_tcp(stream) {
-            Ok(stream) => secure(shared, stream, tls, Peer::Remote).await,
+            Ok((stream, address)) => secure(shared, stream, tls, address).await,
             Err(error) => Err(error),
         },
         Socket::Unix(stream) => match UnixStream::from_std(stream) {
-            Ok(stream) => secure(shared, stream, tls, Peer::Local).await,
+            Ok(stream) => secure(shared, stream, tls, PeerAddress::Unix).await,
             Err(error) => Err(error),
         },
     };
@@ -55,23 +50,34 @@ pub async fn serve_connection(shared: Arc<Shared>, socket: Socket, tls: Option<T
     }
 }
 
-fn adopt_tcp(stream: std::net::TcpStream) -> io::Result<TcpStream> {
+fn adopt_tcp(stream: std::net::TcpStream) -> io::Result<(TcpStream, PeerAddress)> {
     stream.set_nodelay(true)?;
-    TcpStream::from_std(stream)
+    let stream = TcpStream::from_std(stream)?;
+    let address = PeerAddress::of(&stream)?;
+    Ok((stream, address))
 }
 
-async fn secure<S>(shared: Arc<Shared>, stream: S, tls: Option<Tls>, peer: Peer) -> io::Result<()>
+async fn secure<S>(shared: Arc<Shared>, stream: S, tls: Option<Tls>, address: PeerAddress) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let stream = BufReader::with_capacity(READ_BUFFER, stream);
-    let Some(tls) = tls else { return speak(shared, stream, peer).await };
+    let Some(tls) = tls else { return speak(shared, stream, Peer { address, tls: None }).await };
     let handshake = tls.acceptor().accept(stream);
     match timeout(shared.settings.header_timeout(), handshake).await {
-        Ok(Ok(stream)) => speak(shared, stream, peer).await,
+        Ok(Ok(stream)) => {
+            let tls = Some(describe_peer(stream.get_ref().1));
+            speak(shared, stream, Peer { address, tls }).await
+        }
         Ok(Err(error)) => Err(io::Error::other(describe(&error))),
         Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the client did not finish its TLS handshake in time")),
     }
+}
+
+fn describe_peer(session: &ServerConnection) -> PeerTls {
+    let certificates = session.peer_certificates().unwrap_or_default();
+    let certificates = certificates.iter().map(|certificate| certificate.clone().into_owned()).collect();
+    PeerTls { certificates, resumed: session.handshake_kind() == Some(HandshakeKind::Resumed) }
 }
 
 async fn speak<S>(shared: Arc<Shared>, stream: S, peer: Peer) -> io::Result<()>
@@ -82,18 +88,17 @@ where
     let Ok(Ok((speaks, stream))) = timeout(shared.settings.header_timeout(), sniff(stream)).await else {
         return Ok(());
     };
+    let peer = Arc::new(peer);
     match speaks {
-        Speaks::Http1 => serve_http1(shared, stream).await,
-        Speaks::Http2 => match peer {
-            Peer::Local => serve_http2(shared, Mended::new(stream)).await,
-            Peer::Remote => serve_http2(shared, stream).await,
-        },
+        Speaks::Http1 => serve_http1(shared, stream, peer).await,
+        Speaks::Http2 if peer.address.is_unix() => serve_http2(shared, Mended::new(stream), peer).await,
+        Speaks::Http2 => serve_http2(shared, stream, peer).await,
     }
     // Whatever ends a connection here, a broken frame or a reset, its peer was told in HTTP's own way.
     Ok(())
 }
 
-async fn serve_http1<S>(shared: Arc<Shared>, stream: Rewound<S>)
+async fn serve_http1<S>(shared: Arc<Shared>, stream: Rewound<S>, peer: Arc<Peer>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -103,11 +108,11 @@ where
         .header_read_timeout(shared.settings.header_timeout())
         .max_buf_size(SMALLEST_HTTP1_BUFFER.max(shared.settings.max_header_bytes as usize));
     let stopping = shared.stopping();
-    let service = service_fn(move |request| Box::pin(serve(Arc::clone(&shared), request)));
+    let service = service_fn(move |request| Box::pin(serve(Arc::clone(&shared), Arc::clone(&peer), request)));
     run(builder.serve_connection(TokioIo::new(stream), service), stopping).await;
 }
 
-async fn serve_http2<S>(shared: Arc<Shared>, stream: S)
+async fn serve_http2<S>(shared: Arc<Shared>, stream: S, peer: Arc<Peer>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -122,7 +127,7 @@ where
         .keep_alive_interval(settings.keep_alive())
         .keep_alive_timeout(settings.keep_alive());
     let stopping = shared.stopping();
-    let service = service_fn(move |request| Box::pin(serve(Arc::clone(&shared), request)));
+    let service = service_fn(move |request| Box::pin(serve(Arc::clone(&shared), Arc::clone(&peer), request)));
     run(builder.serve_connection(TokioIo::new(stream), service), stopping).await;
 }
 

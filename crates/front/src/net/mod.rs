@@ -37,6 +37,8 @@ pub mod arrivals;
 mod authority;
 pub mod connection;
 pub mod desk;
+pub mod inbox;
 pub mod listener;
+pub mod peer;
 mod sniff;
 pub mod thread;
