@@ -15,6 +15,7 @@ pub mod reflection;
 mod rows;
 pub mod tensorflow;
 mod text;
+pub mod web;
 
 pub use details::{details, Parameters};
 pub use exchange::{Body, Exchange, GrpcReply, HttpReply, Streamed, Target};

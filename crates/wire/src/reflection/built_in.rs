@@ -86,7 +86,7 @@ impl FileResolver for BuiltIn {
             // The same messages under an older name.
             OLDER_REFLECTION => {
                 let newer = include_str!("protos/grpc/reflection/v1/reflection.proto");
-                File::from_source(name, &newer.replace("package grpc.reflection.v1;", "package grpc.reflection.v1alpha;"))
+                File::from_source(name, &newer.replace("grpc.reflection.v1;", "grpc.reflection.v1alpha;"))
             }
             name => match FILES.iter().find(|(known, _)| *known == name) {
                 Some((_, source)) => File::from_source(name, source),
