@@ -1,7 +1,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
+use prost_reflect::MethodDescriptor;
 use salver_core::{Code, Error};
 use salver_engine::{Admission, Router, Routes, Version};
 use salver_wire::json::Version as Listed;
@@ -12,7 +13,7 @@ use salver_wire::Target;
 use tokio::sync::watch;
 
 use crate::metrics::Metrics;
-use crate::services::Services;
+use crate::services::{Description, Services};
 use crate::settings::Settings;
 
 /// A version that should be served and cannot be.
@@ -41,6 +42,8 @@ pub struct Shared {
     pub metrics: Metrics,
     /// Users' own gRPC services.
     pub services: ArcSwap<Services>,
+    /// What is known of the other services. Made when somebody asks for it.
+    built_in: OnceLock<Result<Description, Error>>,
     unavailable: ArcSwap<Vec<Unavailable>>,
     draining: AtomicBool,
     /// Turns over whenever health may have changed.
@@ -66,6 +69,7 @@ impl Shared {
             aside,
             metrics,
             services,
+            built_in: OnceLock::new(),
             unavailable,
             draining,
             changes,
@@ -83,6 +87,16 @@ impl Shared {
     pub fn serve_services(&self, services: Services) {
         self.services.store(Arc::new(services));
         self.changes.send_modify(|turn| *turn += 1);
+    }
+
+    /// What is known of the services that every server has. The first time takes some milliseconds.
+    pub fn built_in(&self) -> Result<&Description, Error> {
+        self.built_in.get_or_init(Description::built_in).as_ref().map_err(Error::clone)
+    }
+
+    /// What is known of the method at a path: a user's own, or one that every server has.
+    pub fn descriptor(&self, path: &str) -> Option<MethodDescriptor> {
+        self.services.load().descriptor(path).or_else(|| self.built_in().ok()?.method(path))
     }
 
     /// Refuses new calls and tells everybody who watches.

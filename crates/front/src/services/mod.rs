@@ -3,6 +3,7 @@
 //! A protocol makes a [`Request`] of what it reads, asks [`begin`], and writes what the [`Reply`] gives.
 
 mod arriving;
+mod description;
 pub mod local;
 mod metadata;
 mod reply;
@@ -17,6 +18,7 @@ use http::HeaderMap;
 use salver_engine::Permit;
 
 pub use arriving::{Incoming, Message, Messages};
+pub use description::Description;
 pub use metadata::{add as add_metadata, metadata, Value};
 pub use reply::Reply;
 pub use status::{code_name, Status};

@@ -1,7 +1,11 @@
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
+use prost_reflect::MethodDescriptor;
+use salver_wire::reflection::{Index, SERVICES};
+
 use super::local::Queue;
+use super::Description;
 use crate::metrics::{Meter, Protocol};
 
 /// A method of a user's own service.
@@ -42,12 +46,20 @@ pub struct Services {
     methods: HashMap<Arc<str>, Arc<Method>>,
     /// Who is asked about all other paths.
     others: Option<Backend>,
+    descriptions: Vec<Arc<Description>>,
+    /// Made when somebody asks for it.
+    index: OnceLock<Arc<Index>>,
 }
 
 impl Services {
     pub fn new(methods: impl IntoIterator<Item = Method>, others: Option<Backend>) -> Services {
         let methods = methods.into_iter().map(|method| (Arc::clone(&method.path), Arc::new(method)));
-        Services { methods: methods.collect(), others }
+        Services { methods: methods.collect(), others, ..Services::default() }
+    }
+
+    /// The same services with what is known of them, and perhaps of messages that only reflection tells.
+    pub fn described(self, descriptions: Vec<Arc<Description>>) -> Services {
+        Services { descriptions, ..self }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -61,6 +73,22 @@ impl Services {
         }
         let backend = self.others.clone()?;
         Some(Arc::new(Method { declared: false, ..Method::new(path, true, true, backend) }))
+    }
+
+    /// What is known of the method at a path.
+    pub fn descriptor(&self, path: &str) -> Option<MethodDescriptor> {
+        self.descriptions.iter().find_map(|description| description.method(path))
+    }
+
+    /// What reflection tells of these services and of those that every server has.
+    pub fn index(&self, built_in: &Description) -> Arc<Index> {
+        let make = || {
+            let own = self.methods.values().map(|method| method.names().0);
+            let services: BTreeSet<String> = own.chain(SERVICES).map(String::from).collect();
+            let files = self.descriptions.iter().map(|description| &description.files).chain([&built_in.files]);
+            Arc::new(Index::new(services, files.cloned().collect()))
+        };
+        Arc::clone(self.index.get_or_init(make))
     }
 
     /// All declared methods, in no order.
