@@ -1,10 +1,10 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver, IncludeFileResolver};
+use protox::file::{ChainFileResolver, GoogleFileResolver, IncludeFileResolver};
 use protox::{Compiler, Error};
 
-use super::known;
+use super::known::{self, Known};
 
 /// Why a `.proto` file is no use: a place, where there is one, what is wrong there, and perhaps the remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,9 @@ impl std::error::Error for CompileError {}
 /// Imports are looked for in `include`, in their order, then beside the file itself, then among those that are built
 /// in. Options stay as they are, also those of extensions.
 pub fn compile(path: &Path, include: &[PathBuf]) -> Result<Vec<u8>, CompileError> {
+    if !path.is_file() {
+        return Err(CompileError(format!("{}: there is no such file", path.display())));
+    }
     let folders = Folders::new(path, include);
     let mut compiler = Compiler::with_file_resolver(folders.resolver());
     compiler.include_imports(true);
@@ -61,19 +64,19 @@ impl Folders {
             Some((name, rest)) => format!("{}{rest}", self.find(name).unwrap_or(name.into()).display()),
             None => format!("{}: {text}", path.display()),
         };
-        CompileError(text + &self.remedy(path, error))
+        CompileError(text + &self.remedy(error))
     }
 
     fn find(&self, name: &str) -> Option<PathBuf> {
         self.0.iter().map(|folder| folder.join(name)).find(|path| path.is_file())
     }
 
-    fn remedy(&self, path: &Path, error: &Error) -> String {
+    fn remedy(&self, error: &Error) -> String {
         let message = error.to_string();
         if message.contains("found 'edition'") {
             return "; editions are not supported, write: syntax = \"proto3\";".into();
         }
-        match error.is_file_not_found() && path.is_file() {
+        match error.is_file_not_found() {
             true => format!(
                 "; looked in {}, and among the built-in google/protobuf/* and {}",
                 self.0.iter().map(|folder| shown(folder)).collect::<Vec<_>>().join(", "),
@@ -88,17 +91,5 @@ fn shown(folder: &Path) -> String {
     match folder.as_os_str().is_empty() {
         true => "the working directory".into(),
         false => format!("'{}'", folder.display()),
-    }
-}
-
-/// The files of [`known`].
-struct Known;
-
-impl FileResolver for Known {
-    fn open_file(&self, name: &str) -> Result<File, Error> {
-        match known::source(name) {
-            Some(source) => File::from_source(name, source),
-            None => Err(Error::file_not_found(name)),
-        }
     }
 }

@@ -1,6 +1,9 @@
 //! Files that every `.proto` may import though they lie nowhere: those of `google/api` and `google/rpc` that services
 //! use. Those of `google/protobuf` are the compiler's own.
 
+use protox::file::{File, FileResolver};
+use protox::Error;
+
 const FILES: [(&str, &str); 6] = [
     ("google/api/annotations.proto", include_str!("google/api/annotations.proto")),
     ("google/api/field_behavior.proto", include_str!("google/api/field_behavior.proto")),
@@ -10,9 +13,16 @@ const FILES: [(&str, &str); 6] = [
     ("google/rpc/status.proto", include_str!("google/rpc/status.proto")),
 ];
 
-/// The text of a known file.
-pub(super) fn source(name: &str) -> Option<&'static str> {
-    FILES.iter().find(|(known, _)| *known == name).map(|(_, source)| *source)
+/// Finds them by their names.
+pub(super) struct Known;
+
+impl FileResolver for Known {
+    fn open_file(&self, name: &str) -> Result<File, Error> {
+        match FILES.iter().find(|(known, _)| *known == name) {
+            Some((_, source)) => File::from_source(name, source),
+            None => Err(Error::file_not_found(name)),
+        }
+    }
 }
 
 /// The names of all known files, for error texts.
