@@ -1,11 +1,12 @@
 use std::fmt;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 
 use salver_engine::{Routes, Version};
 
-use crate::net::address::Address;
+use crate::net::address::{Address, Bound};
 use crate::net::listener::Listener;
 use crate::net::thread::{NetworkThread, Order};
 use crate::services::Services;
@@ -59,7 +60,16 @@ impl Server {
     pub fn listen(&self, address: &str, tls: Option<TlsFiles>) -> Result<String, ListenError> {
         let address = Address::parse(address).map_err(ListenError::Address)?;
         let tls = tls.map(Tls::load).transpose().map_err(ListenError::Tls)?;
-        let bound = address.bind().map_err(ListenError::Bind)?;
+        self.accept(address.bind().map_err(ListenError::Bind)?, tls)
+    }
+
+    /// Serves on a socket that listens already, whose file, if it has one, stays its maker's.
+    pub fn adopt(&self, socket: OwnedFd, tls: Option<TlsFiles>) -> Result<String, ListenError> {
+        let tls = tls.map(Tls::load).transpose().map_err(ListenError::Tls)?;
+        self.accept(Bound::adopt(socket).map_err(ListenError::Bind)?, tls)
+    }
+
+    fn accept(&self, bound: Bound, tls: Option<Tls>) -> Result<String, ListenError> {
         let real = bound.to_string();
         let threads = self.threads.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let orders: Vec<_> = threads.iter().map(|thread| thread.orders.clone()).collect();

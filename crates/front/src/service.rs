@@ -11,7 +11,7 @@ use crate::http::request_body::RequestBody;
 use crate::net::peer::Peer;
 use crate::settings::Speaks;
 use crate::shared::Shared;
-use crate::{grpc, http as plain};
+use crate::{grpc, http as plain, web};
 
 /// Serves one request, gRPC or plain HTTP: a listener speaks both, unless its server is narrowed.
 pub async fn serve(
@@ -23,6 +23,9 @@ pub async fn serve(
     if shared.settings.speaks == Speaks::MindsporeRest {
         let (head, body) = request.into_parts();
         return Ok(plain::mindspore::serve(&shared, &head, body, began).await);
+    }
+    if let Some(form) = web::Form::of(&request) {
+        return Ok(web::serve(shared, peer, request, form, began).await);
     }
     let kind = request.headers().get(CONTENT_TYPE).map(|value| value.as_bytes());
     Ok(match kind {

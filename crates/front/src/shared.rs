@@ -13,7 +13,7 @@ use salver_wire::Target;
 use tokio::sync::watch;
 
 use crate::metrics::Metrics;
-use crate::services::{Description, Services};
+use crate::services::{Description, Method, Services};
 use crate::settings::Settings;
 
 /// A version that should be served and cannot be.
@@ -97,6 +97,12 @@ impl Shared {
     /// What is known of the method at a path: a user's own, or one that every server has.
     pub fn descriptor(&self, path: &str) -> Option<MethodDescriptor> {
         self.services.load().descriptor(path).or_else(|| self.built_in().ok()?.method(path))
+    }
+
+    /// The method of a user's own service at a path, and whether there are any.
+    pub fn own_method(&self, path: &str) -> (Option<Arc<Method>>, bool) {
+        let services = self.services.load();
+        (services.find(path), !services.is_empty())
     }
 
     /// Refuses new calls and tells everybody who watches.

@@ -2,6 +2,7 @@
 //! (type, shape, data), and every failure as the exception that `_native.pyi` names.
 
 mod buffer;
+mod calls;
 mod descriptor;
 mod link;
 mod onnx;
@@ -27,6 +28,8 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<onnx::OnnxModel>()?;
     module.add_class::<version::Version>()?;
     module.add_class::<version::LinkLane>()?;
+    module.add_class::<calls::Calls>()?;
+    module.add_class::<calls::ServiceCall>()?;
     module.add_class::<server::Server>()?;
     module.add_class::<link::Link>()?;
     module.add_class::<buffer::View>()?;

@@ -9,7 +9,7 @@ use salver_wire::{mindspore, Body, GrpcReply};
 use tokio::time::timeout_at;
 
 use super::message::{frame_compressed, frame_message, read_message, request_encoding};
-use super::{health, kserve, parse_timeout, tensorflow, write_status};
+use super::{health, kserve, parse_timeout, reflection, services, tensorflow, write_status};
 use crate::call::{call, Facts};
 use crate::http::body::{ReplyBody, Source};
 use crate::http::compression::Encoding;
@@ -20,8 +20,8 @@ use crate::net::peer::Peer;
 use crate::shared::Shared;
 
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
-const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
-const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
+pub(super) const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+pub(super) const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 const ACCEPTED: HeaderValue = HeaderValue::from_static("identity,gzip,deflate");
 
 /// A health request holds one name.
@@ -54,7 +54,19 @@ pub async fn serve(
             tensorflow::models(&shared, method, &parts.headers, body, began).await
         }
         Some(("grpc.health.v1.Health", method)) => check_health(shared, method, body).await,
-        _ => unimplemented(path),
+        Some((
+            "grpc.reflection.v1.ServerReflection" | "grpc.reflection.v1alpha.ServerReflection",
+            "ServerReflectionInfo",
+        )) => reflection::serve(&shared, &parts.headers, body),
+        _ => {
+            let (found, any) = shared.own_method(path);
+            match found {
+                Some(method) => services::serve(shared, method, peer, (parts, body), began).await,
+                // What a gRPC server says that has services of its own.
+                None if any => status_only(12, "Method not found!"),
+                None => unimplemented(path),
+            }
+        }
     }
 }
 
@@ -84,7 +96,7 @@ pub(super) async fn receive(
     Ok(Received { message, deadline, permit })
 }
 
-pub(super) fn deadline(headers: &HeaderMap, began: Instant) -> Result<Option<Instant>, Error> {
+pub fn deadline(headers: &HeaderMap, began: Instant) -> Result<Option<Instant>, Error> {
     let Some(timeout) = headers.get("grpc-timeout") else { return Ok(None) };
     let timeout = parse_timeout(timeout.to_str().unwrap_or("?"))?;
     // A deadline beyond the clock's range is none.
@@ -149,7 +161,8 @@ fn watch_response(statuses: impl Source + 'static) -> Response<ReplyBody> {
 
 pub(super) fn unimplemented(path: &str) -> Response<ReplyBody> {
     let known = "inference.GRPCInferenceService, mindspore.serving.proto.MSService, \
-                 tensorflow.serving.PredictionService, tensorflow.serving.ModelService and grpc.health.v1.Health";
+                 tensorflow.serving.PredictionService, tensorflow.serving.ModelService, grpc.health.v1.Health \
+                 and grpc.reflection.v1.ServerReflection";
     let text = format!("unknown method {path}; this server has the services {known}");
     status_only(12, &text)
 }

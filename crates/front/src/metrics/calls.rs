@@ -25,11 +25,13 @@ pub enum Protocol {
     Json,
     /// gRPC, of a user's own service.
     Grpc,
+    GrpcWeb,
+    Connect,
 }
 
 impl Protocol {
     /// What callers of users' own services speak.
-    pub const OWN: [Protocol; 1] = [Protocol::Grpc];
+    pub const OWN: [Protocol; 3] = [Protocol::Grpc, Protocol::GrpcWeb, Protocol::Connect];
 
     /// Its place in `OWN`.
     fn place(self) -> Option<usize> {
@@ -46,6 +48,8 @@ impl Protocol {
             Protocol::TensorflowHttp => "tensorflow-http",
             Protocol::Json => "json",
             Protocol::Grpc => "grpc",
+            Protocol::GrpcWeb => "grpc-web",
+            Protocol::Connect => "connect",
         }
     }
 }

@@ -6,7 +6,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
-use rustls::{HandshakeKind, ServerConnection};
+use rustls::{HandshakeKind, ProtocolVersion, ServerConnection};
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::watch;
@@ -77,7 +77,12 @@ where
 fn describe_peer(session: &ServerConnection) -> PeerTls {
     let certificates = session.peer_certificates().unwrap_or_default();
     let certificates = certificates.iter().map(|certificate| certificate.clone().into_owned()).collect();
-    PeerTls { certificates, resumed: session.handshake_kind() == Some(HandshakeKind::Resumed) }
+    let resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
+    let version = match session.protocol_version() {
+        Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
+        _ => "TLSv1.3",
+    };
+    PeerTls { certificates, resumed, server_name: session.server_name().map(String::from), version }
 }
 
 async fn speak<S>(shared: Arc<Shared>, stream: S, peer: Peer) -> io::Result<()>

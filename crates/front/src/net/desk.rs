@@ -226,8 +226,15 @@ mod tests {
         let contract = Contract { inputs: vec![port("x")], outputs: vec![port("y")], batched: true };
         let plan = Plan { steps: vec![], outputs: vec![Source::Input(0)] };
         let methods = vec![Method { name: "echo".into(), contract, plan, sequence: false }];
-        Version::new(Servable { name: "s".into(), version: 1, runtime: "none".into(), methods, stages: vec![] })
-            .unwrap()
+        Version::new(Servable {
+            name: "s".into(),
+            version: 1,
+            runtime: "none".into(),
+            methods,
+            stages: vec![],
+            services: vec![],
+        })
+        .unwrap()
     }
 
     fn row(value: u8) -> Vec<Part> {

@@ -24,7 +24,7 @@ pub struct Listener {
 
 enum Socketed {
     Tcp(TcpListener),
-    Unix(UnixListener, #[allow(dead_code)] SocketFile),
+    Unix(UnixListener, #[allow(dead_code)] Option<SocketFile>),
 }
 
 /// Accepts connections, for ever, and hands them out to the threads in turn.

@@ -37,6 +37,7 @@ pub mod arrivals;
 mod authority;
 pub mod connection;
 pub mod desk;
+mod identity;
 pub mod inbox;
 pub mod listener;
 pub mod peer;

@@ -2,8 +2,9 @@ use std::future::Future;
 use std::pin::Pin;
 
 use bytes::Bytes;
-use salver_core::Error;
 use salver_engine::Permit;
+
+use super::Status;
 
 /// A message from a caller, in protobuf's binary form.
 pub struct Message {
@@ -23,6 +24,7 @@ pub enum Messages {
 /// Reads messages as they come. It is not asked before there is room for one, so that a caller who is not heard is slowed
 /// down by the transport.
 pub trait Incoming: Send {
-    /// The next message; `None` at the end. After an error there are no more.
-    fn next(&mut self) -> Pin<Box<dyn Future<Output = Result<Option<Message>, Error>> + Send + '_>>;
+    /// The next message; `None` at the end. After an error, which is what the call then ends with, there are
+    /// no more.
+    fn next(&mut self) -> Pin<Box<dyn Future<Output = Result<Option<Message>, Status>> + Send + '_>>;
 }

@@ -49,7 +49,12 @@ fn values(name: &HeaderName, value: &HeaderValue) -> Vec<Value> {
     }
     // Several values of one key may have been joined on their way.
     let parts = value.as_bytes().split(|&byte| byte == b',');
-    parts.filter_map(|part| BINARY.decode(part.trim_ascii()).ok()).map(Value::Bytes).collect()
+    parts.filter_map(binary).map(Value::Bytes).collect()
+}
+
+/// The bytes of a binary value, if it is base64.
+pub fn binary(value: &[u8]) -> Option<Vec<u8>> {
+    BINARY.decode(value.trim_ascii()).ok()
 }
 
 /// Adds a handler's metadata to headers; an error says what is wrong with it.

@@ -19,12 +19,12 @@ use salver_engine::Permit;
 
 pub use arriving::{Incoming, Message, Messages};
 pub use description::Description;
-pub use metadata::{add as add_metadata, metadata, Value};
+pub use metadata::{add as add_metadata, binary, metadata, Value};
 pub use reply::Reply;
 pub use status::{code_name, Status};
 pub use table::{Backend, Method, Services};
 
-use crate::http::compression::Encoding;
+pub use crate::http::compression::Encoding;
 use crate::metrics::Protocol;
 use crate::net::peer::Peer;
 use crate::shared::Shared;

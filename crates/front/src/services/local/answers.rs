@@ -68,7 +68,7 @@ async fn pump(call: Arc<Call>, mut incoming: Box<dyn Incoming>) {
         match incoming.next().await {
             Ok(Some(message)) => call.arrive(message, false),
             Ok(None) => return call.half_close(),
-            Err(error) => return call.fail(Status::from(&error)),
+            Err(status) => return call.fail(status),
         }
     }
 }

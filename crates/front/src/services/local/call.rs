@@ -309,6 +309,11 @@ impl Call {
         !state.is_over()
     }
 
+    /// Where the call came from.
+    pub fn queue(&self) -> &Arc<Queue> {
+        &self.queue
+    }
+
     pub fn is_active(&self) -> bool {
         !self.lock().is_over()
     }

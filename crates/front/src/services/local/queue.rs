@@ -3,6 +3,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use salver_core::{Code, Error};
 
@@ -36,6 +37,7 @@ struct State {
     /// Whether one of them has been woken and has not looked yet.
     waking: bool,
     closed: bool,
+    ended_by_somebody: bool,
 }
 
 /// What happened to a call of an event loop.
@@ -137,14 +139,24 @@ impl Queue {
         Taken::Nothing
     }
 
-    /// Waits until there may be something to take.
-    pub fn wait(&self) {
+    /// Waits until there may be something to take; false if the time was up before.
+    pub fn wait(&self, timeout: Option<Duration>) -> bool {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut state = self.lock();
         state.idle += 1;
-        while state.waiting.is_empty() && !state.closed {
-            state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+        let mut in_time = true;
+        while in_time && state.waiting.is_empty() && !state.closed {
+            state = match deadline {
+                None => self.ready.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    in_time = !left.is_zero();
+                    self.ready.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
         }
         state.idle -= 1;
+        in_time
     }
 
     /// What becomes readable when there are events.
@@ -188,6 +200,11 @@ impl Queue {
             self.lock().endings.extend(endings);
             self.ended.notify_one();
         }
+    }
+
+    /// True the first time: somebody is to run endings from now on.
+    pub fn first_ending(&self) -> bool {
+        !std::mem::replace(&mut self.lock().ended_by_somebody, true)
     }
 
     /// Waits for what is to be run because calls are over; `None` once closed.
