@@ -14,6 +14,7 @@ pub mod services;
 mod settings;
 mod shared;
 pub mod tls;
+mod web;
 
 pub use server::{ListenError, Server};
 pub use settings::Settings;

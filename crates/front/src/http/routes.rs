@@ -167,7 +167,7 @@ fn whole(text: impl Into<Bytes>) -> Body {
     Body::from_iter([text.into()])
 }
 
-pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).map(|value| value.to_str().unwrap_or("?"))
 }
 

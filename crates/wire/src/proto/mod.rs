@@ -18,4 +18,5 @@ pub use http_rule::HttpRule;
 pub use json::{JsonError, Names};
 pub use routes::{Found, Routes};
 pub use status::{bad_request, http_status, write_status};
+pub(crate) use status::{Detail, RichStatus};
 pub use template::Template;

@@ -35,21 +35,21 @@ pub const fn http_status(code: u32) -> u16 {
 
 /// A `google.rpc.Status`, as `grpc-status-details-bin` holds it.
 #[derive(Clone, PartialEq, Message)]
-struct RichStatus {
+pub(crate) struct RichStatus {
     #[prost(int32, tag = "1")]
-    code: i32,
+    pub(crate) code: i32,
     #[prost(string, tag = "2")]
-    message: String,
+    pub(crate) message: String,
     #[prost(message, repeated, tag = "3")]
-    details: Vec<Detail>,
+    pub(crate) details: Vec<Detail>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Detail {
+pub(crate) struct Detail {
     #[prost(string, tag = "1")]
-    type_url: String,
+    pub(crate) type_url: String,
     #[prost(bytes = "bytes", tag = "2")]
-    value: Bytes,
+    pub(crate) value: Bytes,
 }
 
 /// Writes how a call ended. `details` is what `grpc-status-details-bin` holds; messages in it that neither `pool` nor

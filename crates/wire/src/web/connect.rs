@@ -6,33 +6,33 @@ use base64::Engine;
 use bytes::Bytes;
 use percent_encoding::percent_decode;
 use prost::Message;
+use salver_core::Code;
 use serde_json::{json, Map, Value};
+
+use crate::proto::{http_status, Detail, RichStatus};
 
 /// The bit in an envelope's flags that says its message is the last, and the end of the stream.
 pub const END_OF_STREAM: u8 = 2;
 
-/// Name and HTTP status of each status code of gRPC, in the order of their numbers.
-const CODES: [(&str, u16); 17] = [
-    ("ok", 200),
-    ("canceled", 499),
-    ("unknown", 500),
-    ("invalid_argument", 400),
-    ("deadline_exceeded", 504),
-    ("not_found", 404),
-    ("already_exists", 409),
-    ("permission_denied", 403),
-    ("resource_exhausted", 429),
-    ("failed_precondition", 400),
-    ("aborted", 409),
-    ("out_of_range", 400),
-    ("unimplemented", 501),
-    ("internal", 500),
-    ("unavailable", 503),
-    ("data_loss", 500),
-    ("unauthenticated", 401),
+/// The names of gRPC's status codes, in the order of their numbers from 1 on.
+const CODES: [&str; 16] = [
+    "canceled",
+    "unknown",
+    "invalid_argument",
+    "deadline_exceeded",
+    "not_found",
+    "already_exists",
+    "permission_denied",
+    "resource_exhausted",
+    "failed_precondition",
+    "aborted",
+    "out_of_range",
+    "unimplemented",
+    "internal",
+    "unavailable",
+    "data_loss",
+    "unauthenticated",
 ];
-
-const UNKNOWN: usize = 2;
 
 /// How a call failed, in gRPC's terms.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,34 +43,20 @@ pub struct Failure {
     pub details: Option<Bytes>,
 }
 
-#[derive(Clone, PartialEq, Message)]
-struct RichStatus {
-    #[prost(message, repeated, tag = "3")]
-    details: Vec<Any>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Any {
-    #[prost(string, tag = "1")]
-    type_url: String,
-    #[prost(bytes = "bytes", tag = "2")]
-    value: Bytes,
-}
-
 impl Failure {
     pub fn new(code: u32, message: impl Into<String>) -> Failure {
         Failure { code, message: message.into(), details: None }
     }
 
-    fn named(&self) -> (&'static str, u16) {
-        // An error is never well, and a number that gRPC does not have is UNKNOWN.
-        let known = CODES.get(self.code as usize).filter(|_| self.code != 0);
-        *known.unwrap_or(&CODES[UNKNOWN])
+    /// The name of the code. An error is never well, and a number that gRPC does not have is UNKNOWN.
+    fn name(&self) -> &'static str {
+        let place = (self.code as usize).checked_sub(1);
+        place.and_then(|place| CODES.get(place)).copied().unwrap_or("unknown")
     }
 
     /// The status of a unary reply.
     pub fn http_status(&self) -> u16 {
-        self.named().1
+        http_status(if self.code == 0 { Code::Unknown as u32 } else { self.code })
     }
 
     /// The body of a unary reply.
@@ -79,7 +65,7 @@ impl Failure {
     }
 
     fn document(&self) -> Value {
-        let mut document = Map::from_iter([("code".into(), self.named().0.into())]);
+        let mut document = Map::from_iter([("code".into(), self.name().into())]);
         if !self.message.is_empty() {
             document.insert("message".into(), self.message.as_str().into());
         }
@@ -92,7 +78,7 @@ impl Failure {
     }
 }
 
-fn detail(any: Any) -> Value {
+fn detail(any: Detail) -> Value {
     let name = any.type_url.rsplit('/').next().unwrap_or_default();
     json!({"type": name, "value": STANDARD_NO_PAD.encode(&any.value)})
 }
@@ -181,8 +167,8 @@ mod tests {
     #[test]
     fn errors_have_names_statuses_and_details() {
         let any =
-            Any { type_url: "type.googleapis.com/google.rpc.RetryInfo".into(), value: Bytes::from_static(b"\n\0") };
-        let details = Some(RichStatus { details: vec![any] }.encode_to_vec().into());
+            Detail { type_url: "type.googleapis.com/google.rpc.RetryInfo".into(), value: Bytes::from_static(b"\n\0") };
+        let details = Some(RichStatus { details: vec![any], ..RichStatus::default() }.encode_to_vec().into());
         let cases = [
             (Failure::new(5, "no \"it\""), 404, r#"{"code":"not_found","message":"no \"it\""}"#),
             (Failure::new(1, ""), 499, r#"{"code":"canceled"}"#),

@@ -37,20 +37,21 @@ impl Frames {
     /// How long the frame that comes next is, once that is known.
     pub fn length(&mut self) -> Option<usize> {
         if self.begun.is_none() && self.held >= PREFIX {
-            let mut prefix = self.take(PREFIX);
+            let prefix = self.take(PREFIX).concat();
+            let mut prefix = prefix.as_slice();
             self.begun = Some((prefix.get_u8(), prefix.get_u32() as usize));
         }
         self.begun.map(|(_, length)| length)
     }
 
-    /// The next frame, if all of it is there.
-    pub fn next(&mut self) -> Option<Frame> {
+    /// The next frame if all of it is there, its message in the pieces that it came in.
+    pub fn next_chunks(&mut self) -> Option<(u8, Body)> {
         let length = self.length()?;
         if self.held < length {
             return None;
         }
         let (flags, length) = self.begun.take()?;
-        Some(Frame { flags, message: self.take(length) })
+        Some((flags, self.take(length)))
     }
 
     /// Whether no frame has begun.
@@ -58,25 +59,30 @@ impl Frames {
         self.held == 0 && self.begun.is_none()
     }
 
-    /// Bytes that are there; without a copy if they came in one piece.
-    fn take(&mut self, size: usize) -> Bytes {
+    /// Bytes that are there.
+    fn take(&mut self, size: usize) -> Body {
         self.held -= size;
-        if let Some(first) = self.pieces.front_mut().filter(|first| first.len() >= size) {
-            let taken = first.split_to(size);
-            if first.is_empty() {
+        let (mut taken, mut missing) = (Body::new(), size);
+        while let Some(piece) = self.pieces.front_mut().filter(|_| missing > 0) {
+            let part = piece.split_to(missing.min(piece.len()));
+            missing -= part.len();
+            taken.push(part);
+            if piece.is_empty() {
                 self.pieces.pop_front();
             }
-            return taken;
         }
-        let mut taken = BytesMut::with_capacity(size);
-        while taken.len() < size {
-            let Some(mut piece) = self.pieces.pop_front() else { break };
-            taken.extend_from_slice(&piece.split_to((size - taken.len()).min(piece.len())));
-            if !piece.is_empty() {
-                self.pieces.push_front(piece);
-            }
-        }
-        taken.freeze()
+        taken
+    }
+}
+
+impl Iterator for Frames {
+    type Item = Frame;
+
+    /// The next frame, if all of it is there: after `None` there may be more.
+    fn next(&mut self) -> Option<Frame> {
+        let (flags, mut chunks) = self.next_chunks()?;
+        let message = if chunks.len() == 1 { chunks.remove(0) } else { chunks.concat().into() };
+        Some(Frame { flags, message })
     }
 }
 
@@ -99,7 +105,7 @@ mod tests {
         let mut taken = Vec::new();
         for piece in pieces {
             frames.push(Bytes::from_static(piece));
-            taken.extend(std::iter::from_fn(|| frames.next()));
+            taken.extend(&mut frames);
         }
         (taken, frames.is_empty())
     }
@@ -124,6 +130,17 @@ mod tests {
         for cut in [1, 5, 7] {
             assert_eq!(all(&[&b"\0\0\0\0\x03abc"[..cut]]), (vec![], false));
         }
+    }
+
+    #[test]
+    fn pieces_of_a_message_are_not_copied() {
+        let (start, rest) = (Bytes::from_static(b"\0\0\0\0\x04ab"), Bytes::from_static(b"cd"));
+        let mut frames = Frames::default();
+        frames.push(start.clone());
+        frames.push(rest.clone());
+        let (flags, chunks) = frames.next_chunks().unwrap();
+        assert_eq!((flags, chunks.as_slice()), (0, &[start.slice(5..), rest.clone()][..]));
+        assert_eq!(chunks[1].as_ptr(), rest.as_ptr());
     }
 
     #[test]
