@@ -20,6 +20,7 @@ def test_one_model_is_served_on_all_interfaces_and_watched() -> None:
     [listed] = begun.sources.listed
     assert (listed.name, listed.path, listed.versions) == ("m", Path("/models/m"), Latest())
     assert (begun.config.watch_s, begun.config.load_retries, begun.config.load_retry_s) == (1.0, 5, 60.0)
+    assert begun.config.cors_origins == ()
     assert begun.notes == ()
 
 
@@ -32,12 +33,14 @@ def test_every_flag_that_means_something_is_followed(tmp_path: Path) -> None:
         "--max_num_load_retries=2",
         "--load_retry_interval_micros=500000",
         "--allow_version_labels_for_unavailable_models",
+        "--rest_api_enable_cors_support",
         "--num_unload_threads=3",
         SALVER_ADMIN="unix:/run/admin",
         SALVER_LISTEN="unix:/never",
     )
     assert [str(address) for address in begun.config.listen] == ["0.0.0.0:1", f"unix:{tmp_path}/s", "0.0.0.0:2"]
     assert (begun.config.watch_s, begun.config.load_retries, begun.config.load_retry_s) == (None, 2, 0.5)
+    assert begun.config.cors_origins == ("*",)
     assert begun.config.admin == Path("/run/admin")
     assert begun.listing.early_labels
     assert begun.notes == ("ignored: --num_unload_threads",)

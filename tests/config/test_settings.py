@@ -3,9 +3,11 @@ from pathlib import Path
 
 from salver.config.settings import Config, native_settings, settings_table
 
+ORIGINS = ("https://app.example.com",)
+
 
 def test_native_settings_are_in_bytes_and_milliseconds() -> None:
-    config = Config(max_message_mib=2, max_header_kib=3, header_timeout_s=0.25, keep_alive_s=4)
+    config = Config(max_message_mib=2, max_header_kib=3, header_timeout_s=0.25, keep_alive_s=4, cors_origins=ORIGINS)
     assert json.loads(native_settings(config)) == {
         "max_message_bytes": 2 * 1024**2,
         "max_header_bytes": 3 * 1024,
@@ -16,6 +18,7 @@ def test_native_settings_are_in_bytes_and_milliseconds() -> None:
         "keep_alive_ms": 4000,
         "network_threads": 1,
         "speaks": "everything",
+        "cors_origins": ["https://app.example.com"],
     }
 
 

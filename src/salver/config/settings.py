@@ -13,6 +13,7 @@ from salver.config.values import (
     optional_number,
     optional_seconds,
     optional_socket,
+    origins,
     seconds,
     size,
     whole_number,
@@ -81,6 +82,13 @@ class Config:
     max_streams: int = _setting("1000", _POSITIVE, "N", "requests at once on one HTTP/2 connection")
     max_calls: int = _setting("10000", _POSITIVE, "N", "calls in flight; more are refused")
     max_bytes_in_flight: int = _setting("1GiB", size, "SIZE", "bytes of requests in flight; more are refused")
+    cors_origins: tuple[str, ...] = _setting(
+        "",
+        origins,
+        "ORIGINS",
+        "web pages that browsers let use this server: origins such as https://app.example.com, with commas, or * for "
+        "all; if not given, none",
+    )
     header_timeout_s: float = _setting("10", seconds, "S", "how long a request's header may take to arrive")
     keep_alive_s: float = _setting("30", seconds, "S", "a silent HTTP/2 connection is asked this often if it lives")
     drain_timeout_s: float = _setting("30", seconds, "S", "how long accepted calls may take once the server is stopped")
@@ -165,6 +173,7 @@ def native_settings(config: Config, speaks: Speaks = "everything") -> str:
             "keep_alive_ms": round(config.keep_alive_s * 1000),
             "network_threads": config.network_threads,
             "speaks": speaks,
+            "cors_origins": config.cors_origins,
         }
     )
 

@@ -2,6 +2,7 @@
 
 pub mod body;
 pub mod compression;
+pub mod cors;
 mod events;
 mod kserve;
 pub mod mindspore;
