@@ -42,6 +42,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="store_true", help="print the version")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_serve(commands)
+    _add_run(commands)
     _add_worker(commands)
     _add_check(commands)
     _add_tensorflow_serving(commands)
@@ -65,6 +66,20 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     _add_place(serve, "?")
     _add_settings(serve, SETTINGS)
     serve.set_defaults(run=_serve)
+
+
+def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    run = commands.add_parser(
+        "run",
+        help="run a gRPC server's script on the native server",
+        description="Runs a script as `python SCRIPT.py` does, with the native server under its grpc.server and "
+        "grpc.aio.server: the script, its servicers and its generated code stay as they are, and its ports also answer "
+        "JSON, gRPC-Web, Connect, reflection, health and metrics. Processes that it starts by multiprocessing get it, "
+        "too. The exit status is the script's; 1 if it made no gRPC server, 2 if it cannot be read.",
+    )
+    run.add_argument("script", metavar="SCRIPT.py", help="the script that starts your server")
+    run.add_argument("arguments", metavar="ARG", nargs=argparse.REMAINDER, help="its own arguments")
+    run.set_defaults(run=_run)
 
 
 def _add_settings(parser: argparse.ArgumentParser, settings: "Sequence[Setting]") -> None:
@@ -220,6 +235,12 @@ def _seconds(text: str) -> float:
 
 def _serve(options: argparse.Namespace) -> int:
     from salver.cli.serve import run
+
+    return run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from salver.cli.run import run
 
     return run(options)
 

@@ -1,0 +1,82 @@
+"""The native server under a gRPC server of either kind: its addresses, its services, its end."""
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import grpc
+
+from salver import _native
+from salver.grpc.channel_options import settings, shares_ports
+from salver.grpc.credentials import PemFiles, pem_of
+from salver.grpc.descriptors import descriptor_set
+from salver.grpc.handlers import Handlers
+from salver.grpc.ports import Port, open_port
+
+_POLL_S = 0.005
+
+
+class Front:
+    """Nothing native is made before `start`, so that a process may be forked until then."""
+
+    def __init__(self, options: Sequence[tuple[str, Any]], most_calls: int | None) -> None:
+        self._options = tuple(options)
+        self._most_calls = most_calls
+        self._ports: list[Port] = []
+        self._files: list[PemFiles] = []
+        self._server: _native.Server | None = None
+        self.stopped = threading.Event()
+
+    def add_port(self, address: str, credentials: grpc.ServerCredentials | None) -> int:
+        """Listen; gives the port. Raises RuntimeError if that is impossible, ValueError for useless credentials."""
+        security = None if credentials is None else pem_of(credentials)
+        port = open_port(address, security, shares_ports(self._options))
+        self._ports.append(port)
+        if self._server is not None:
+            self._serve(self._server, port)
+        return port.number
+
+    def start(self, handlers: Handlers) -> _native.Calls:
+        """Serve; the calls are to be taken. Raises ValueError for PEM that is of no use."""
+        calls = _native.Calls(self._most_calls)
+        server = self._server = _native.Server(settings(self._options))
+        services = [(name, methods, descriptor_set(name, handlers.of(name))) for name, methods in handlers.declared()]
+        server.serve_services(services, calls, not handlers.everything_is_known)
+        for port in self._ports:
+            self._serve(server, port)
+        return calls
+
+    def drain(self) -> None:
+        """Take no new calls; those in flight go on."""
+        if self._server is not None:
+            self._server.drain()
+
+    def is_idle(self) -> bool:
+        """Whether no call is in flight."""
+        return self._server is None or self._server.calls_in_flight() == 0
+
+    def wait_until_idle(self, timeout_s: float) -> None:
+        """Wait until no call is in flight, the server is stopped, or the time is up."""
+        deadline = time.monotonic() + timeout_s
+        while not self.is_idle() and time.monotonic() < deadline:
+            if self.stopped.wait(_POLL_S):
+                return
+
+    def stop(self) -> None:
+        """End listeners, connections and calls. Idempotent."""
+        if self._server is not None:
+            self._server.stop()
+        for port in self._ports:
+            port.close()
+        for files in self._files:
+            files.close()
+        self.stopped.set()
+
+    def _serve(self, server: _native.Server, port: Port) -> None:
+        tls = None
+        if port.security is not None:
+            self._files.append(PemFiles(port.security))
+            tls = self._files[-1].names
+        for socket in port.give_away():
+            server.adopt(socket, tls)
