@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from salver.authoring.functions import function, method, stage
     from salver.authoring.models import model
     from salver.authoring.options import options, servable
+    from salver.authoring.protos.proto import proto
     from salver.client.api import Client
     from salver.client.errors import (
         CallCancelled,
@@ -39,6 +40,7 @@ __all__ = [
     "method",
     "model",
     "options",
+    "proto",
     "servable",
     "stage",
 ]
@@ -54,6 +56,7 @@ _HOMES = {
     "method": "salver.authoring.functions",
     "model": "salver.authoring.models",
     "options": "salver.authoring.options",
+    "proto": "salver.authoring.protos.proto",
     "servable": "salver.authoring.options",
     "stage": "salver.authoring.functions",
 }
