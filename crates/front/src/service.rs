@@ -1,9 +1,10 @@
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
-use http::header::CONTENT_TYPE;
-use http::{Request, Response};
+use http::header::{CONTENT_TYPE, DATE};
+use http::{HeaderMap, HeaderValue, Request, Response};
+use httpdate::fmt_http_date;
 use hyper::body::Incoming;
 
 use crate::http::body::ReplyBody;
@@ -21,17 +22,32 @@ pub async fn serve(
     request: Request<Incoming>,
 ) -> Result<Response<ReplyBody>, Infallible> {
     let origins = &shared.settings.cors_origins;
-    if origins.is_empty() {
-        return Ok(answer(shared, peer, request).await);
-    }
-    Ok(match cors::look(origins, &request) {
-        Asked::First(response) => response,
-        Asked::With(allowed) => {
-            let mut response = answer(shared, peer, request).await;
-            cors::tell(&mut response, allowed);
-            response
+    let response = if origins.is_empty() {
+        answer(shared, peer, request).await
+    } else {
+        match cors::look(origins, &request) {
+            Asked::First(response) => response,
+            Asked::With(allowed) => {
+                let mut response = answer(shared, peer, request).await;
+                cors::tell(&mut response, allowed);
+                response
+            }
         }
-    })
+    };
+    Ok(dated(response))
+}
+
+/// The same with its date, which gRPC does without.
+fn dated(mut response: Response<ReplyBody>) -> Response<ReplyBody> {
+    if !is_grpc(response.headers()) {
+        let now = HeaderValue::try_from(fmt_http_date(SystemTime::now()));
+        now.into_iter().for_each(|now| drop(response.headers_mut().insert(DATE, now)));
+    }
+    response
+}
+
+fn is_grpc(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
 }
 
 /// Answers one request, gRPC or plain HTTP: a listener speaks both, unless its server is narrowed.
@@ -44,11 +60,8 @@ async fn answer(shared: Arc<Shared>, peer: Arc<Peer>, request: Request<Incoming>
     if let Some(form) = web::Form::of(&request) {
         return web::serve(shared, peer, request, form, began).await;
     }
-    let kind = request.headers().get(CONTENT_TYPE).map(|value| value.as_bytes());
-    match kind {
-        Some(kind) if kind.starts_with(b"application/grpc") => {
-            grpc::service::serve(shared, peer, request.map(RequestBody::Plain), began).await
-        }
-        _ => plain::routes::serve(shared, request, began).await,
+    match is_grpc(request.headers()) {
+        true => grpc::service::serve(shared, peer, request.map(RequestBody::Plain), began).await,
+        false => plain::routes::serve(shared, request, began).await,
     }
 }

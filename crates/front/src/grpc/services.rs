@@ -45,7 +45,7 @@ pub async fn serve(
         Ok(request) => request,
         Err(error) => {
             shared.metrics.calls.refused(protocol, error.code());
-            return ended(status(&error));
+            return ended(Status::from(&error));
         }
     };
     match begin(&shared, request) {
@@ -85,19 +85,6 @@ async fn read(
     Ok(Request { method, protocol, began, deadline, headers, peer, messages, permit })
 }
 
-/// An error in the words that gRPC's own servers have for it, where they have some.
-fn status(error: &Error) -> Status {
-    let mut status = Status::from(error);
-    match error {
-        Error::TooLarge { size, limit, option, .. } => {
-            status.message = format!("Received message larger than max ({size} vs. {limit}); {option} sets the limit");
-        }
-        Error::DeadlineExceeded => status.message = "Deadline Exceeded".into(),
-        _ => {}
-    }
-    status
-}
-
 /// A caller's messages as they come.
 struct Reading {
     messages: Framed<RequestBody>,
@@ -107,7 +94,7 @@ struct Reading {
 impl Incoming for Reading {
     fn next(&mut self) -> Pin<Box<dyn Future<Output = Result<Option<Message>, Status>> + Send + '_>> {
         Box::pin(async {
-            let arrived = self.messages.next_held(&self.shared).await.map_err(|error| status(&error))?;
+            let arrived = self.messages.next_held(&self.shared).await.map_err(|error| Status::from(&error))?;
             Ok(arrived.map(|arrived| Message { bytes: arrived.message, permit: Some(arrived.permit) }))
         })
     }
@@ -255,7 +242,7 @@ impl Streaming {
             self.packing = None;
             match packed {
                 Ok(framed) => self.add(framed),
-                Err(error) => self.end = Some(trailers(status(&error))),
+                Err(error) => self.end = Some(trailers(Status::from(&error))),
             }
             return true;
         }

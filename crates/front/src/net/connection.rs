@@ -24,6 +24,13 @@ use crate::tls::{describe, Tls};
 const READ_BUFFER: usize = 64 * 1024;
 const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
+/// What is rendered of one reply and not sent.
+const SEND_BUFFER: usize = 400 * 1024;
+/// Requests that a client has begun and reset before anybody could look at them; beyond it the connection is closed.
+const PENDING_RESETS: usize = 20;
+/// Requests that a client's own mistakes have ended; beyond it the connection is closed. Headers that never end, and
+/// frames that hold nothing, are bounded by the HTTP library in the same way; pings and settings are answered one by one.
+const OWN_RESETS: usize = 1024;
 /// The smallest read buffer that hyper takes for HTTP/1.
 const SMALLEST_HTTP1_BUFFER: usize = 8192;
 
@@ -128,6 +135,11 @@ where
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_concurrent_streams(settings.max_streams)
+        .max_pending_accept_reset_streams(PENDING_RESETS)
+        .max_local_error_reset_streams(OWN_RESETS)
+        .max_send_buf_size(SEND_BUFFER)
+        // What gRPC's clients would see as metadata; other replies get a date of their own.
+        .auto_date_header(false)
         .max_header_list_size(settings.max_header_bytes)
         .keep_alive_interval(settings.keep_alive())
         .keep_alive_timeout(settings.keep_alive());

@@ -16,9 +16,17 @@ impl Status {
     }
 }
 
+/// In the words that gRPC's own servers have, where they have some.
 impl From<&Error> for Status {
     fn from(error: &Error) -> Status {
-        Status::new(error.code(), error.to_string())
+        let message = match error {
+            Error::TooLarge { size, limit, option, .. } => {
+                format!("Received message larger than max ({size} vs. {limit}); {option} sets the limit")
+            }
+            Error::DeadlineExceeded => "Deadline Exceeded".into(),
+            error => error.to_string(),
+        };
+        Status::new(error.code(), message)
     }
 }
 

@@ -146,6 +146,8 @@ impl Queue {
         state.idle += 1;
         let mut in_time = true;
         while in_time && state.waiting.is_empty() && !state.closed {
+            // Whoever was woken and finds nothing is on its way no more.
+            state.waking = false;
             state = match deadline {
                 None => self.ready.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Some(deadline) => {
@@ -156,6 +158,11 @@ impl Queue {
             };
         }
         state.idle -= 1;
+        if !in_time {
+            // It may have been woken all the same.
+            state.waking = false;
+            self.wake_one(&mut state);
+        }
         in_time
     }
 
