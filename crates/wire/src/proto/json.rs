@@ -75,6 +75,13 @@ pub fn write(out: &mut Vec<u8>, message: &DynamicMessage, names: Names) -> Resul
     })
 }
 
+/// Writes a message with original names, and with the defaults of fields that have no presence.
+pub fn write_full(out: &mut Vec<u8>, message: &DynamicMessage) -> Result<(), JsonError> {
+    let options = SerializeOptions::new().use_proto_field_name(true).skip_default_fields(false);
+    let written = message.serialize_with_options(&mut serde_json::Serializer::new(out), &options);
+    written.map_err(|error| JsonError::new("", error.to_string()))
+}
+
 /// Writes one field of a message as its own document: its default if it is not set, `null` where it has none.
 pub fn write_field(
     out: &mut Vec<u8>,

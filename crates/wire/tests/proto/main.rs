@@ -4,5 +4,6 @@
 
 mod compile;
 mod json;
+mod mapped;
 mod rules;
 mod support;
