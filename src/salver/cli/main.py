@@ -48,6 +48,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_tensorflow_serving(commands)
     _add_status(commands)
     _add_call(commands)
+    _add_proto(commands)
     _add_admin(commands)
     return parser
 
@@ -163,6 +164,22 @@ def _add_call(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     call.add_argument("--servable-version", metavar="N", type=int, help="the version; the latest if not given")
     _add_connection(call)
     call.set_defaults(run=_call)
+
+
+def _add_proto(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    proto = commands.add_parser(
+        "proto",
+        help="print a servable's contract as a .proto file",
+        description="Prints a .proto file with the methods of a servable as rpcs of a service: tensors as repeated "
+        "numbers, text and bytes as they are, sequences as streams. It takes them from a running server, or from "
+        "files, which it loads as `salver check` does.",
+    )
+    text = "the folder of servables, or one servable's own code, or its folder; or a server's address: "
+    proto.add_argument("place", metavar="DIR|FILE.py|ADDR", help=text + _ADDRESS_HELP)
+    proto.add_argument("servable", metavar="NAME", nargs="?", help="the servable; not needed where there is only one")
+    proto.add_argument("--servable-version", metavar="N", type=int, help="the version; the latest if not given")
+    _add_connection(proto)
+    proto.set_defaults(run=_proto)
 
 
 _DEFAULT = "127.0.0.1:8500"
@@ -285,5 +302,11 @@ def _call(options: argparse.Namespace) -> int:
     # gRPC's own lines would come before ours.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from salver.cli.call import run
+
+    return run(options)
+
+
+def _proto(options: argparse.Namespace) -> int:
+    from salver.cli.proto import run
 
     return run(options)
