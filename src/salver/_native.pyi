@@ -17,6 +17,7 @@ __all__ = [
     "ServiceCall",
     "Version",
     "View",
+    "check_services",
     "compile_proto",
     "run_model_lane",
     "version",
@@ -340,6 +341,12 @@ def run_model_lane(model: OnnxModel, socket: int, rows: bool, name: str, whole_i
 
     The descriptor is given away, and the model's session with it; `rows` and `whole_inputs` are those of
     `Version.add_onnx_lanes`. `name` is the stage's, for error texts. Raises OSError if the connection breaks.
+    """
+
+def check_services(servable: str) -> None:
+    """Check that the services of a servable fit their descriptors and its methods, as `Version` does.
+
+    Raises ValueError with a whole sentence if one does not.
     """
 
 def compile_proto(path: str, include: Sequence[str]) -> bytes:

@@ -62,6 +62,6 @@ async fn answer(shared: Arc<Shared>, peer: Arc<Peer>, request: Request<Incoming>
     }
     match is_grpc(request.headers()) {
         true => grpc::service::serve(shared, peer, request.map(RequestBody::Plain), began).await,
-        false => plain::routes::serve(shared, request, began).await,
+        false => plain::routes::serve(shared, peer, request, began).await,
     }
 }

@@ -1,5 +1,5 @@
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::ArcSwap;
 use prost_reflect::MethodDescriptor;
@@ -13,7 +13,8 @@ use salver_wire::Target;
 use tokio::sync::watch;
 
 use crate::metrics::Metrics;
-use crate::services::{Description, Method, Services};
+use crate::report;
+use crate::services::{mapped_services, Description, Method, Services};
 use crate::settings::Settings;
 
 /// A version that should be served and cannot be.
@@ -42,6 +43,8 @@ pub struct Shared {
     pub metrics: Metrics,
     /// Users' own gRPC services.
     pub services: ArcSwap<Services>,
+    /// The two parts of them: those of the process, and those of servables.
+    parts: Mutex<(Services, Services)>,
     /// What is known of the other services. Made when somebody asks for it.
     built_in: OnceLock<Result<Description, Error>>,
     unavailable: ArcSwap<Vec<Unavailable>>,
@@ -69,6 +72,7 @@ impl Shared {
             aside,
             metrics,
             services,
+            parts: Mutex::default(),
             built_in: OnceLock::new(),
             unavailable,
             draining,
@@ -79,14 +83,24 @@ impl Shared {
 
     pub fn publish(&self, routes: Routes<Version>, unavailable: Vec<Unavailable>) {
         self.unavailable.store(Arc::new(unavailable));
+        let mapped = mapped_services(&routes);
         self.router.publish(routes);
+        self.change_services(|parts| parts.1 = mapped);
         self.changes.send_modify(|turn| *turn += 1);
     }
 
     /// Replaces, atomically, the services of users' own.
     pub fn serve_services(&self, services: Services) {
-        self.services.store(Arc::new(services));
+        self.change_services(|parts| parts.0 = services);
         self.changes.send_modify(|turn| *turn += 1);
+    }
+
+    fn change_services(&self, change: impl FnOnce(&mut (Services, Services))) {
+        let mut parts = self.parts.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        change(&mut parts);
+        let (services, problems) = parts.0.with(&parts.1);
+        problems.iter().for_each(|problem| report::event(format_args!("{problem}")));
+        self.services.store(Arc::new(services));
     }
 
     /// What is known of the services that every server has. The first time takes some milliseconds.

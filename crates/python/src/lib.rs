@@ -34,6 +34,7 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<link::Link>()?;
     module.add_class::<buffer::View>()?;
     module.add_function(wrap_pyfunction!(onnx::run_model_lane, module)?)?;
+    module.add_function(wrap_pyfunction!(proto::check_services, module)?)?;
     module.add_function(wrap_pyfunction!(proto::compile_proto, module)?)?;
     module.add_function(wrap_pyfunction!(native_version, module)?)
 }

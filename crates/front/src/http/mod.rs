@@ -9,4 +9,5 @@ pub mod mindspore;
 pub mod receive;
 pub mod request_body;
 pub mod routes;
+mod services;
 mod tensorflow;

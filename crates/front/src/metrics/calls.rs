@@ -31,7 +31,7 @@ pub enum Protocol {
 
 impl Protocol {
     /// What callers of users' own services speak.
-    pub const OWN: [Protocol; 3] = [Protocol::Grpc, Protocol::GrpcWeb, Protocol::Connect];
+    pub const OWN: [Protocol; 4] = [Protocol::Grpc, Protocol::GrpcWeb, Protocol::Connect, Protocol::Json];
 
     /// Its place in `OWN`.
     fn place(self) -> Option<usize> {
@@ -130,7 +130,12 @@ impl Calls {
 
     /// Counts a call that was refused before it reached a method.
     pub fn refused(&self, protocol: Protocol, code: Code) {
-        self.refused.get_or_create(&Refusal { protocol: protocol.name(), code: code.name() }).inc();
+        self.refused_with(protocol, code.name());
+    }
+
+    /// The same for a code that has no other name here.
+    pub fn refused_with(&self, protocol: Protocol, code: &'static str) {
+        self.refused.get_or_create(&Refusal { protocol: protocol.name(), code }).inc();
     }
 
     pub fn meter(&self, version: &Arc<Version>, method: usize, protocol: Protocol) -> Meter {

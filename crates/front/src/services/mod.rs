@@ -7,6 +7,7 @@ mod description;
 pub mod local;
 mod metadata;
 mod reply;
+mod rows;
 mod status;
 mod table;
 
@@ -21,6 +22,7 @@ pub use arriving::{Incoming, Message, Messages};
 pub use description::Description;
 pub use metadata::{add as add_metadata, binary, metadata, Value};
 pub use reply::Reply;
+pub use rows::mapped_services;
 pub use status::{code_name, Status};
 pub use table::{Backend, Method, Services};
 

@@ -8,6 +8,7 @@ use salver_core::{Code, Error};
 use tokio::time::{sleep_until, Sleep};
 
 use super::local::{Answers, Opening};
+use super::rows::{RowsCall, RowsReply};
 use super::{Backend, Event, Messages, Request, Status};
 use crate::metrics::Meter;
 use crate::shared::Shared;
@@ -25,6 +26,7 @@ pub struct Reply {
 
 enum Source {
     Local(Answers),
+    Rows(Box<RowsReply>),
     Over,
 }
 
@@ -52,11 +54,16 @@ impl Reply {
         };
         let mut tally = Tally { meter, began: *began, received, sent: 0, over: false };
         let deadline = deadline.map(Deadline::At);
-        let Request { method, headers, peer, messages, permit, deadline: at, .. } = request;
+        let Request { method, protocol, headers, peer, messages, permit, deadline: at, .. } = request;
         let begun = match &method.backend {
             Backend::Local(queue) => {
                 let opening = Opening { method: Arc::clone(&method), headers, peer, deadline: at, permit };
                 Answers::begin(shared, queue, opening, messages).map(Source::Local)
+            }
+            Backend::Rows(rows) => {
+                let (began, deadline) = (tally.began, at);
+                let call = RowsCall { rows, protocol, began, deadline, headers, messages, permit };
+                RowsReply::begin(shared, call).map(Box::new).map(Source::Rows)
             }
         };
         match begun {
@@ -75,8 +82,12 @@ impl Reply {
 
     /// The same, in the way of [`std::task`].
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Event> {
-        let Source::Local(answers) = &mut self.source else { return Poll::Pending };
-        let event = match answers.poll(context) {
+        let polled = match &mut self.source {
+            Source::Local(answers) => answers.poll(context),
+            Source::Rows(rows) => rows.poll(context),
+            Source::Over => return Poll::Pending,
+        };
+        let event = match polled {
             Poll::Ready(event) => event,
             Poll::Pending => match self.interruption(context) {
                 Some(error) => Event::End(Status::from(&error)),

@@ -2,9 +2,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use prost_reflect::MethodDescriptor;
+use salver_wire::proto::{Found, Routes};
 use salver_wire::reflection::{Index, SERVICES};
 
 use super::local::Queue;
+use super::rows::Rows;
 use super::Description;
 use crate::metrics::{Meter, Protocol};
 
@@ -26,6 +28,8 @@ pub struct Method {
 pub enum Backend {
     /// Threads of this process that take them from a queue.
     Local(Arc<Queue>),
+    /// A method of a servable, one row of which is a message.
+    Rows(Rows),
 }
 
 impl Method {
@@ -49,6 +53,8 @@ pub struct Services {
     descriptions: Vec<Arc<Description>>,
     /// Made when somebody asks for it.
     index: OnceLock<Arc<Index>>,
+    /// The ways to them over plain HTTP, to the paths of methods.
+    routes: Routes<Arc<str>>,
 }
 
 impl Services {
@@ -60,6 +66,29 @@ impl Services {
     /// The same services with what is known of them, and perhaps of messages that only reflection tells.
     pub fn described(self, descriptions: Vec<Arc<Description>>) -> Services {
         Services { descriptions, ..self }
+    }
+
+    /// All that either has; of two methods at one path, the first one's stays. What of their rules for HTTP is no use is
+    /// told in whole sentences.
+    pub fn with(&self, other: &Services) -> (Services, Vec<String>) {
+        let mut methods = other.methods.clone();
+        methods.extend(self.methods.iter().map(|(path, method)| (Arc::clone(path), Arc::clone(method))));
+        let descriptions = self.descriptions.iter().chain(&other.descriptions).cloned().collect();
+        let others = self.others.clone().or_else(|| other.others.clone());
+        let mut all = Services { methods, others, descriptions, ..Services::default() };
+        let mut described: Vec<(MethodDescriptor, Arc<str>)> = Vec::new();
+        for path in all.methods.keys() {
+            described.extend(all.descriptor(path).map(|descriptor| (descriptor, Arc::clone(path))));
+        }
+        described.sort_by(|(_, one), (_, other)| one.cmp(other));
+        let (routes, problems) = Routes::new(described.iter().map(|(method, path)| (method, Arc::clone(path))));
+        all.routes = routes;
+        (all, problems)
+    }
+
+    /// Where a path leads by rules of `google.api.http`.
+    pub fn route(&self, verb: &str, path: &str) -> Found<'_, Arc<str>> {
+        self.routes.find(verb, path)
     }
 
     pub fn is_empty(&self) -> bool {

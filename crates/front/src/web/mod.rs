@@ -3,7 +3,7 @@
 
 mod connect;
 mod grpc_web;
-mod unwanted;
+pub mod unwanted;
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -68,10 +68,10 @@ impl HttpRule {
     }
 
     /// The message that a request is: what its path binds, its query, percent-encoded, and its body.
-    pub fn message(&self, bindings: &Bindings<'_>, query: &str, body: &[u8]) -> Result<DynamicMessage, JsonError> {
+    pub fn message(&self, bindings: &Bindings, query: &str, body: &[u8]) -> Result<DynamicMessage, JsonError> {
         let mut message = self.content(body)?;
         for (path, (name, text)) in self.bound.iter().zip(bindings) {
-            let value = text::value(path.leaf(), text).map_err(|why| JsonError::new(*name, why))?;
+            let value = text::value(path.leaf(), text).map_err(|why| JsonError::new(name.as_str(), why))?;
             path.holder(&mut message).set_field(path.leaf(), value);
         }
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {

@@ -21,4 +21,4 @@ pub use mapped::{mapped, Ending, Mapped, MappedRpc, Pairs, RowCall, Said};
 pub use routes::{Found, Routes};
 pub use status::{bad_request, http_status, write_status};
 pub(crate) use status::{Detail, RichStatus};
-pub use template::Template;
+pub use template::{Bindings, Template};

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use prost_reflect::MethodDescriptor;
 
 use super::http_rule::HttpRule;
@@ -7,16 +9,16 @@ use super::template::Bindings;
 #[derive(Debug)]
 pub struct Routes<T> {
     /// The closest first.
-    routes: Vec<(HttpRule, T)>,
+    routes: Vec<(Arc<HttpRule>, T)>,
 }
 
 /// What a path leads to.
 #[derive(Debug)]
 pub enum Found<'r, T> {
     Route {
-        rule: &'r HttpRule,
+        rule: &'r Arc<HttpRule>,
         target: &'r T,
-        bindings: Bindings<'r>,
+        bindings: Bindings,
     },
     /// Nothing with this HTTP method, but with these.
     OtherVerbs(Vec<&'r str>),
@@ -56,7 +58,7 @@ impl<T: Clone> Routes<T> {
             }
         }
         routes.sort_by(|(one, ..), (other, ..)| one.template.pattern().cmp(&other.template.pattern()));
-        (Routes { routes: routes.into_iter().map(|(rule, target, _)| (rule, target)).collect() }, problems)
+        (Routes { routes: routes.into_iter().map(|(rule, target, _)| (Arc::new(rule), target)).collect() }, problems)
     }
 }
 

@@ -29,7 +29,7 @@ pub struct Template {
 }
 
 /// What a path says about fields: their names, and text.
-pub type Bindings<'t> = Vec<(&'t str, String)>;
+pub type Bindings = Vec<(String, String)>;
 
 impl Template {
     /// Reads a template. Why it is none, in a clause.
@@ -57,14 +57,14 @@ impl Template {
     }
 
     /// What a path binds, if the template fits it: percent-encoded, and without the leading slash.
-    pub fn bind(&self, path: &str) -> Option<Bindings<'_>> {
+    pub fn bind(&self, path: &str) -> Option<Bindings> {
         let path = match &self.verb {
             None => path,
             Some(verb) => path.strip_suffix(verb.as_str())?.strip_suffix(':')?,
         };
         let given: Vec<&str> = path.split('/').collect();
         self.fits(&given)?;
-        self.variables.iter().map(|variable| Some((variable.field.as_str(), self.text(variable, &given)?))).collect()
+        self.variables.iter().map(|variable| Some((variable.field.clone(), self.text(variable, &given)?))).collect()
     }
 
     /// The text that a variable stands for.

@@ -29,6 +29,7 @@ use bytes::Bytes;
 use prost_reflect::{DescriptorPool, MessageDescriptor, MethodDescriptor};
 use salver_core::{Method, Port, Servable};
 
+use super::HttpRule;
 use input::Input;
 use output::Output;
 
@@ -72,6 +73,7 @@ impl Mapped {
         let rpc = |rpc: &salver_core::Rpc| {
             let descriptor = known.methods().find(|method| method.name() == rpc.rpc);
             let descriptor = descriptor.ok_or_else(|| format!("service {name} has no method '{}'", rpc.rpc))?;
+            HttpRule::of(&descriptor)?;
             let place = format!("{name}.{} as method '{}'", rpc.rpc, rpc.method);
             MappedRpc::new(servable, rpc, descriptor).map(Arc::new).map_err(|why| format!("{place}: {why}"))
         };
