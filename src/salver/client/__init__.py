@@ -4,12 +4,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from salver.client.api import Client
+    from salver.client.async_service_client import AsyncServiceClient
     from salver.client.retry import Retry
     from salver.client.service_client import CallFailed, ServiceClient
 
-__all__ = ["CallFailed", "Client", "Retry", "ServiceClient"]
+__all__ = ["AsyncServiceClient", "CallFailed", "Client", "Retry", "ServiceClient"]
 
 _HOMES = {
+    "AsyncServiceClient": "salver.client.async_service_client",
     "CallFailed": "salver.client.service_client",
     "Client": "salver.client.api",
     "Retry": "salver.client.retry",

@@ -1,8 +1,9 @@
 """Trying again: when, how often, and for how long."""
 
+import asyncio
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -64,6 +65,18 @@ class Attempts:
                 if pause is None:
                     raise
             time.sleep(pause)
+
+    async def run_async(self, attempt: Callable[[float | None], Awaitable[T]]) -> T:
+        """As `run`."""
+        while True:
+            self.made += 1
+            try:
+                return await attempt(self.left())
+            except grpc.RpcError as error:
+                pause = self._pause(error)
+                if pause is None:
+                    raise
+            await asyncio.sleep(pause)
 
     def _pause(self, error: Any) -> float | None:
         """For how long to wait before another attempt; None if there is to be none."""

@@ -7,9 +7,11 @@ from typing import Any
 
 import grpc
 
-from salver.client.readiness import RECONNECT, Progress, ask_health, wait
+from salver.client.readiness import RECONNECT, Health, Progress, wait
 from salver.client.retry import ONCE, Attempts, Retry
 from salver.client.rich import Detail, details_of
+
+OPTIONS = (*RECONNECT, ("grpc.use_local_subchannel_pool", 1))
 
 _STREAMS_REQUESTS = (grpc.StreamUnaryMultiCallable, grpc.StreamStreamMultiCallable)
 _STREAMS_REPLIES = (grpc.UnaryStreamMultiCallable, grpc.StreamStreamMultiCallable)
@@ -68,10 +70,10 @@ class ServiceClient:
         progress: Progress | None = None,
         retry: Retry | None = None,
     ) -> None:
-        made, address, rest = _arguments(stub, server)
+        made, address, rest = arguments(stub, server)
         self._timeout = rest[0] if rest else timeout
         self._retry = retry or ONCE
-        self._channel = grpc.insecure_channel(address, [*RECONNECT, ("grpc.use_local_subchannel_pool", 1)])
+        self._channel = grpc.insecure_channel(address, OPTIONS)
         self._stub = made(self._channel)
         if ready_timeout is not None:
             try:
@@ -82,7 +84,7 @@ class ServiceClient:
 
     def wait_until_ready(self, timeout: float, progress: Progress | None = None) -> None:
         """Return once the server answers, and is not unhealthy by its own account. Raises salver.Unavailable."""
-        wait(partial(ask_health, self._channel), timeout, progress)
+        wait(Health(self._channel).ask, timeout, progress)
 
     def close(self) -> None:
         """End the connection; calls that are under way fail."""
@@ -99,11 +101,7 @@ class ServiceClient:
     def __getattr__(self, rpc: str) -> Any:
         if rpc.startswith("_"):
             raise AttributeError(rpc)
-        call = getattr(self._stub, rpc, None)
-        if call is None:
-            rpcs = ", ".join(sorted(vars(self._stub)))
-            raise AttributeError(f"{type(self._stub).__name__} has no rpc '{rpc}'; it has {rpcs}")
-        return _Rpc(rpc, call, self._timeout, self._retry)
+        return _Rpc(rpc, rpc_of(self._stub, rpc), self._timeout, self._retry)
 
 
 class _Rpc:
@@ -168,7 +166,16 @@ class Replies:
         return next(self._call)
 
 
-def _arguments(stub: Any, server: tuple[Any, ...]) -> tuple[Callable[[Any], Any], str, tuple[Any, ...]]:
+def rpc_of(stub: Any, name: str) -> Callable[..., Any]:
+    """A stub's rpc. Raises AttributeError naming those there are."""
+    call: Callable[..., Any] | None = getattr(stub, name, None)
+    if call is None:
+        rpcs = ", ".join(sorted(vars(stub)))
+        raise AttributeError(f"{type(stub).__name__} has no rpc '{name}'; it has {rpcs}")
+    return call
+
+
+def arguments(stub: Any, server: tuple[Any, ...]) -> tuple[Callable[[Any], Any], str, tuple[Any, ...]]:
     """What makes the stub, the server's address, and what was given beside them. Raises TypeError."""
     made, where = (stub, server) if callable(stub) else (getattr(stub, str(server[0])), server[1:])
     named = bool(where) and isinstance(where[0], str)
