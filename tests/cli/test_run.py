@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import grpc
@@ -34,7 +34,7 @@ def serve():
     server.add_insecure_port(f"127.0.0.1:{sys.argv[1]}")
     add_ConformanceServicer_to_server(Servicer(), server)
     server.start()
-    print("started", flush=True)
+    os.write(1, b"started\\n")
     server.wait_for_termination()
 """
 
@@ -55,7 +55,7 @@ async def main():
     add_ConformanceServicer_to_server(Servicer(), server)
     server.add_insecure_port(f"127.0.0.1:{sys.argv[1]}")
     await server.start()
-    print("started", flush=True)
+    os.write(1, b"started\\n")
     await server.wait_for_termination()
 
 asyncio.run(main())
@@ -85,6 +85,15 @@ def _environment() -> dict[str, str]:
 @contextmanager
 def running(folder: Path, script: str, *arguments: str, servers: int = 1) -> Iterator[int]:
     """The script, once it has started so many servers; gives their port."""
+    with started(folder, script, *arguments, servers=servers) as (_, port):
+        yield port
+
+
+@contextmanager
+def started(
+    folder: Path, script: str, *arguments: str, servers: int = 1
+) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """The same, with its process, which is ended with all that it has started."""
     (folder / "server.py").write_text(script, encoding="utf-8")
     port = _free_port()
     command = [sys.executable, "-m", "salver", "run", "server.py", str(port), *arguments]
@@ -95,9 +104,10 @@ def running(folder: Path, script: str, *arguments: str, servers: int = 1) -> Ite
             assert process.stdout is not None
             for _ in range(servers):
                 assert process.stdout.readline() == "started\n"
-            yield port
+            yield process, port
         finally:
-            os.killpg(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def pid_of_server(port: int) -> int:
@@ -184,3 +194,25 @@ def test_a_script_sees_what_python_shows_it(tmp_path: Path) -> None:
     text = "import sys, __main__\nprint(__name__, __main__.__file__ == __file__, sys.path[0], sys.argv)\n"
     (tmp_path / "seen.py").write_text(text, encoding="utf-8")
     assert _run(tmp_path, "seen.py", "--help", "x").stdout == f"__main__ True {tmp_path} ['seen.py', '--help', 'x']\n"
+
+
+_SLEEPING = _PLAIN.replace("server.wait_for_termination()", "import time; time.sleep(1000)")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [_PLAIN, _ASYNC, _SLEEPING, _THREE.format(servicer=_SERVICER, method="fork")],
+    ids=["threads", "event loop", "sleeping", "processes"],
+)
+def test_a_script_that_is_terminated_stops_its_servers_and_ends_well(tmp_path: Path, script: str) -> None:
+    with started(tmp_path, script, servers=3 if "multiprocessing" in script else 1) as (process, port):
+        pid_of_server(port)
+        process.terminate()
+        assert process.wait(_TIMEOUT_S) == 0
+
+
+def test_a_scripts_own_way_to_end_is_kept(tmp_path: Path) -> None:
+    own = "import signal, sys\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(5))\n"
+    with started(tmp_path, own + _PLAIN) as (process, _):
+        process.terminate()
+        assert process.wait(_TIMEOUT_S) == 5

@@ -1,6 +1,7 @@
 """`grpc.aio.server` on the native server: handlers run as tasks of an event loop."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
@@ -66,12 +67,20 @@ class Server(aio.Server):
         """True if the time was up before the server stopped."""
         return await self._serving.wait(timeout)
 
+    @property
+    def stopped(self) -> threading.Event:
+        return self._serving.front.stopped
+
+    def stop_soon(self, grace: float) -> None:
+        """Begin to stop; any thread may ask."""
+        self._serving.stop_soon(grace)
+
     def __del__(self) -> None:
         self._serving.abandon()
 
 
 class _Serving:
-    """What of a server its event loop knows. All methods but `abandon` belong to the loop."""
+    """What of a server its event loop knows. All methods but `stop_soon` and `abandon` belong to the loop."""
 
     def __init__(self, pool: Executor | None, handlers: Handlers, front: Front, compression: Any) -> None:
         self.handlers = handlers
@@ -104,6 +113,13 @@ class _Serving:
         await self._wait_until_idle(grace or 0.0)
         if not self._ended.is_set():
             await self._end(self._calls)
+
+    def stop_soon(self, grace: float) -> None:
+        """The same, begun from whatever thread."""
+        if self._loop is None:
+            self.front.stop()
+        elif not self._loop.is_closed():
+            asyncio.run_coroutine_threadsafe(self.stop(grace), self._loop)
 
     async def wait(self, timeout: float | None) -> bool:
         try:

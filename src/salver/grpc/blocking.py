@@ -61,7 +61,15 @@ class Server(grpc.Server):
 
     def wait_for_termination(self, timeout: float | None = None) -> bool:
         """True if the time was up before the server stopped."""
-        return not self._serving.front.stopped.wait(timeout)
+        return not self.stopped.wait(timeout)
+
+    @property
+    def stopped(self) -> threading.Event:
+        return self._serving.front.stopped
+
+    def stop_soon(self, grace: float) -> None:
+        """Begin to stop; any thread may ask."""
+        self._serving.stop(grace)
 
     def __del__(self) -> None:
         self._serving.stop(None)

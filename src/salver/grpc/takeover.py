@@ -10,6 +10,8 @@ from typing import Any
 import grpc
 from grpc import aio
 
+from salver.grpc.termination import Termination
+
 
 class Takeover:
     """What has been done with it since."""
@@ -19,6 +21,7 @@ class Takeover:
         """How many servers this process has made."""
         self.has_children = False
         """Whether this process has started others, which may make servers."""
+        self._termination = Termination()
 
     def begin(self) -> None:
         """Replace gRPC's names. It lasts as long as the process."""
@@ -31,14 +34,17 @@ class Takeover:
         spawn.get_preparation_data = self._handed_on(spawn.get_preparation_data)  # type: ignore[assignment]
         # The server of forks would import the script by itself, with gRPC as it was.
         multiprocessing.set_forkserver_preload([])
+        self._termination.begin()
 
     def _counted(self, original: Callable[..., Any], server: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(original)
-        def made(*positional: Any, **named: Any) -> Any:
+        def make(*positional: Any, **named: Any) -> Any:
+            made = server(*positional, **named)
             self.servers += 1
-            return server(*positional, **named)
+            self._termination.mind(made)
+            return made
 
-        return made
+        return make
 
     def _started(self) -> None:
         self.has_children = True
