@@ -6,4 +6,5 @@ mod compile;
 mod json;
 mod mapped;
 mod rules;
+mod strangers;
 mod support;

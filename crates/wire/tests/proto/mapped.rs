@@ -24,10 +24,10 @@ fn port(name: &str, text: &str) -> Port {
     Port { name: name.into(), dtype, dims, optional, json }
 }
 
-type Ports<'a> = &'a [(&'a str, &'a str, &'a str)];
+pub type Ports<'a> = &'a [(&'a str, &'a str, &'a str)];
 
 /// A servable whose only method has these ports, of (name, type, field), as an rpc of the service.
-fn servable(rpc: &str, sequence: bool, inputs: Ports, outputs: Ports) -> Servable {
+pub fn servable(rpc: &str, sequence: bool, inputs: Ports, outputs: Ports) -> Servable {
     let ports = |ports: Ports| ports.iter().map(|(name, text, _)| port(name, text)).collect();
     let fields = |ports: Ports| -> BTreeMap<String, String> {
         ports.iter().map(|(name, _, field)| (name.to_string(), field.to_string())).collect()
@@ -49,7 +49,7 @@ fn servable(rpc: &str, sequence: bool, inputs: Ports, outputs: Ports) -> Servabl
     }
 }
 
-fn only(servable: &Servable) -> Arc<MappedRpc> {
+pub fn only(servable: &Servable) -> Arc<MappedRpc> {
     Arc::clone(&mapped(servable).unwrap()[0].rpcs[0])
 }
 
