@@ -1,6 +1,6 @@
-"""Hold salver's gRPC server, and gRPC's own beside it, to clients in Go and Java.
+"""Hold salver's gRPC server, and gRPC's own beside it, to clients in Go, Java and JavaScript.
 
-`python tests/clients/run.py` needs go and mvn, and what they fetch; `make test` does without it.
+`python tests/clients/run.py` needs go, mvn and npm, and what they fetch; `make test` does without it.
 """
 
 import shutil
@@ -18,6 +18,8 @@ sys.path.insert(0, str(HERE.parent))
 import grpc  # noqa: E402
 from support.conformance import Blocking, Heard, Status, serving  # noqa: E402
 from support.conformance_pb2_grpc import add_ConformanceServicer_to_server  # noqa: E402
+
+from salver._native import compile_proto  # noqa: E402
 
 _TIMEOUT_S = 600
 # A google.rpc.Status, which connect-go reads.
@@ -62,8 +64,17 @@ def _java(made: Path) -> list[str]:
     return ["java", "-cp", f"{libraries}/*:{made}", "Client"]
 
 
+def _js(made: Path) -> list[str]:
+    """The library of browsers, in Node."""
+    folder = shutil.copytree(HERE / "js", made / "js")
+    compiled = compile_proto(str(HERE.parent / "support" / "conformance.proto"), [])
+    (folder / "conformance.binpb").write_bytes(compiled)
+    _run(["npm", "install", "--silent", "--no-audit", "--no-fund"], folder)
+    return ["node", str(folder / "main.js")]
+
+
 def _clients(made: Path) -> Iterator[list[str]]:
-    for tool, build in (("go", _go), ("mvn", _java)):
+    for tool, build in (("go", _go), ("mvn", _java), ("npm", _js)):
         if shutil.which(tool):
             yield build(made)
         else:
@@ -74,9 +85,9 @@ def main() -> int:
     failed = 0
     with tempfile.TemporaryDirectory() as made:
         for client in _clients(Path(made)):
-            for kind in ("grpcio", "salver"):
+            # What browsers speak, gRPC's own server does not.
+            for kind in ("salver",) if client[0] == "node" else ("grpcio", "salver"):
                 print(f"== {Path(client[0]).name} against {kind}", flush=True)
-                # The other protocols are salver's alone.
                 only = ["grpc-go"] if kind == "grpcio" else []
                 with serving(kind, _register) as place:
                     failed += subprocess.run([*client, place.target, *only], check=False, timeout=_TIMEOUT_S).returncode

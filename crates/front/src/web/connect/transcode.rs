@@ -163,6 +163,8 @@ impl Body for Converted {
                 Some(Ok(BodyFrame::data(Frame { flags: 0, message }.encode().concat().into())))
             }
             Ok(None) => None,
+            // Whoever reads on says that the body is malformed.
+            Err(Error::Malformed { detail, .. }) => Some(Err(detail.into())),
             Err(error) => Some(Err(error.to_string().into())),
         })
     }
