@@ -17,6 +17,7 @@ __all__ = [
     "ServiceCall",
     "Version",
     "View",
+    "Workers",
     "check_services",
     "compile_proto",
     "run_model_lane",
@@ -217,6 +218,26 @@ class Calls:
         """Run callbacks of `on_end` until closed. The first `on_end` starts a daemon thread that does so."""
 
 @final
+class Workers:
+    """Worker processes that answer some services: each serves them, with a server like this one, on a Unix socket.
+
+    A call goes to the worker with the fewest calls. Everything passes through: metadata both ways, deadlines,
+    cancellation, back-pressure, statuses; only the peer that a worker sees is this server. When a worker's connection
+    ends its callers get UNAVAILABLE at once, and it is asked no more until it is added again. Without workers calls are
+    UNAVAILABLE.
+    """
+
+    def __new__(cls) -> Self: ...
+    def add(self, socket: str) -> None:
+        """The process that serves on the Unix socket at this path is ready. What served there before is forgotten."""
+
+    def remove(self, socket: str) -> None:
+        """Ask this worker no more; calls that it has go on."""
+
+    def sockets(self) -> list[str]:
+        """The paths of those that are asked: added, and neither removed nor lost."""
+
+@final
 class ServiceCall:
     """One call, for its handler. Equal and hashed by the call. Any thread may use it."""
 
@@ -319,8 +340,9 @@ class Server:
         services: Sequence[tuple[str, Sequence[tuple[str, bool, bool]], bytes | None]],
         calls: Calls,
         others: bool = ...,
+        workers: Mapping[str, Workers] = ...,
     ) -> None:
-        """Replace, atomically, users' own services, whose calls go to `calls`.
+        """Replace, atomically, users' own services, whose calls go to `calls`, or to `workers` by a service's name.
 
         Of each service its full name, its methods (name, whether callers stream, whether handlers do), and an encoded
         FileDescriptorSet that describes it, if there is one: without it there is no JSON for it, and reflection knows

@@ -10,6 +10,7 @@ mod proto;
 mod server;
 mod tensor;
 mod version;
+mod workers;
 
 use pyo3::prelude::*;
 
@@ -31,6 +32,7 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<calls::Calls>()?;
     module.add_class::<calls::ServiceCall>()?;
     module.add_class::<server::Server>()?;
+    module.add_class::<workers::Workers>()?;
     module.add_class::<link::Link>()?;
     module.add_class::<buffer::View>()?;
     module.add_function(wrap_pyfunction!(onnx::run_model_lane, module)?)?;

@@ -12,6 +12,7 @@ use salver_front::{ListenError, Server as Front, Settings, Unavailable};
 use crate::calls::Calls;
 use crate::descriptor::owned;
 use crate::version::Version;
+use crate::workers::Workers;
 
 #[pyclass(frozen, module = "salver._native")]
 pub struct Server(Front);
@@ -55,15 +56,23 @@ impl Server {
         py.detach(|| self.0.adopt(socket, tls.map(files))).map_err(|error| listen_error("the socket", error))
     }
 
-    #[pyo3(signature = (services, calls, others = false))]
-    fn serve_services(&self, services: Vec<Service>, calls: &Calls, others: bool) -> PyResult<()> {
+    #[pyo3(signature = (services, calls, others = false, workers = BTreeMap::new()))]
+    fn serve_services(
+        &self,
+        services: Vec<Service>,
+        calls: &Calls,
+        others: bool,
+        workers: BTreeMap<String, Bound<'_, Workers>>,
+    ) -> PyResult<()> {
         let backend = Backend::Local(Arc::clone(&calls.0));
         let mut descriptions = Vec::new();
         let mut methods = Vec::new();
         for (service, declared, files) in services {
+            let processes = workers.get(&service).map(|workers| Backend::Workers(Arc::clone(&workers.get().0)));
+            let answers = processes.unwrap_or_else(|| backend.clone());
             for (method, client_streams, server_streams) in declared {
                 let path = format!("/{service}/{method}");
-                methods.push(Method::new(path, client_streams, server_streams, backend.clone()));
+                methods.push(Method::new(path, client_streams, server_streams, answers.clone()));
             }
             let read = files.map(|files| Description::read(files.into())).transpose();
             let read = read.map_err(|error| PyErr::new::<PyValueError, _>(format!("service {service}: {error}")))?;

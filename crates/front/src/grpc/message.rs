@@ -87,8 +87,12 @@ where
 
     /// The same for messages of one call, which is in already. After an error there are no more.
     pub async fn next_held(&mut self, shared: &Shared) -> Result<Option<Arrived>, Error> {
+        self.next_under(shared.admission.hold(0)?, shared).await
+    }
+
+    /// The same under this permit.
+    pub async fn next_under(&mut self, permit: Permit, shared: &Shared) -> Result<Option<Arrived>, Error> {
         let Some(prefix) = self.prefix(shared.settings.max_message_bytes).await? else { return Ok(None) };
-        let permit = shared.admission.hold(0)?;
         self.message(shared, prefix, permit).await.map(Some)
     }
 

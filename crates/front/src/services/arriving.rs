@@ -1,5 +1,7 @@
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use salver_engine::Permit;
@@ -27,4 +29,32 @@ pub trait Incoming: Send {
     /// The next message; `None` at the end. After an error, which is what the call then ends with, there are
     /// no more.
     fn next(&mut self) -> Pin<Box<dyn Future<Output = Result<Option<Message>, Status>> + Send + '_>>;
+}
+
+impl Messages {
+    /// The same messages, whose bytes are added to a count as they come.
+    pub(super) fn counted(self, count: &Arc<AtomicUsize>) -> Messages {
+        match self {
+            Messages::One(bytes) => {
+                count.fetch_add(bytes.len(), Ordering::Relaxed);
+                Messages::One(bytes)
+            }
+            Messages::Stream(incoming) => Messages::Stream(Box::new(Counted { incoming, count: Arc::clone(count) })),
+        }
+    }
+}
+
+struct Counted {
+    incoming: Box<dyn Incoming>,
+    count: Arc<AtomicUsize>,
+}
+
+impl Incoming for Counted {
+    fn next(&mut self) -> Pin<Box<dyn Future<Output = Result<Option<Message>, Status>> + Send + '_>> {
+        Box::pin(async {
+            let message = self.incoming.next().await?;
+            self.count.fetch_add(message.as_ref().map_or(0, |message| message.bytes.len()), Ordering::Relaxed);
+            Ok(message)
+        })
+    }
 }

@@ -39,8 +39,13 @@ pub enum Value {
 
 /// The metadata among headers, in their order. Binary values that are no base64 are left out.
 pub fn metadata(headers: &HeaderMap) -> Vec<(String, Value)> {
-    let own = headers.iter().filter(|(name, _)| !TRANSPORT.contains(&name.as_str()));
+    let own = headers.iter().filter(|(name, _)| is_own(name));
     own.flat_map(|(name, value)| values(name, value).into_iter().map(|value| (name.to_string(), value))).collect()
+}
+
+/// Whether a header is somebody's own, and not HTTP's or gRPC's.
+pub fn is_own(name: &HeaderName) -> bool {
+    !TRANSPORT.contains(&name.as_str())
 }
 
 fn values(name: &HeaderName, value: &HeaderValue) -> Vec<Value> {

@@ -10,6 +10,7 @@ mod reply;
 mod rows;
 mod status;
 mod table;
+pub mod workers;
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,5 +1,6 @@
 use std::future::{poll_fn, Future};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -9,7 +10,8 @@ use tokio::time::{sleep_until, Sleep};
 
 use super::local::{Answers, Opening};
 use super::rows::{RowsCall, RowsReply};
-use super::{Backend, Event, Messages, Request, Status};
+use super::workers::{Calling, Outward};
+use super::{Backend, Event, Request, Status};
 use crate::metrics::Meter;
 use crate::shared::Shared;
 
@@ -26,6 +28,7 @@ pub struct Reply {
 
 enum Source {
     Local(Answers),
+    Calling(Calling),
     Rows(Box<RowsReply>),
     Over,
 }
@@ -39,7 +42,7 @@ enum Deadline {
 struct Tally {
     meter: Meter,
     began: Instant,
-    received: usize,
+    received: Arc<AtomicUsize>,
     sent: usize,
     over: bool,
 }
@@ -48,17 +51,19 @@ impl Reply {
     pub(super) fn begin(shared: &Arc<Shared>, request: Request) -> Result<Reply, Status> {
         let Request { method, protocol, began, deadline, .. } = &request;
         let meter = shared.metrics.calls.own_meter(method, *protocol);
-        let received = match &request.messages {
-            Messages::One(bytes) => bytes.len(),
-            Messages::Stream(_) => 0,
-        };
+        let received = Arc::new(AtomicUsize::new(0));
         let mut tally = Tally { meter, began: *began, received, sent: 0, over: false };
         let deadline = deadline.map(Deadline::At);
         let Request { method, protocol, headers, peer, messages, permit, deadline: at, .. } = request;
+        let messages = messages.counted(&tally.received);
         let begun = match &method.backend {
             Backend::Local(queue) => {
                 let opening = Opening { method: Arc::clone(&method), headers, peer, deadline: at, permit };
                 Answers::begin(shared, queue, opening, messages).map(Source::Local)
+            }
+            Backend::Workers(workers) => {
+                let outward = Outward { method: Arc::clone(&method), headers, deadline: at, permit, messages };
+                Ok(Source::Calling(Calling::begin(shared, workers, outward)))
             }
             Backend::Rows(rows) => {
                 let (began, deadline) = (tally.began, at);
@@ -84,6 +89,7 @@ impl Reply {
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Event> {
         let polled = match &mut self.source {
             Source::Local(answers) => answers.poll(context),
+            Source::Calling(calling) => calling.poll(context),
             Source::Rows(rows) => rows.poll(context),
             Source::Over => return Poll::Pending,
         };
@@ -130,7 +136,12 @@ impl Reply {
 impl Tally {
     fn end(&mut self, code: u32) {
         if !std::mem::replace(&mut self.over, true) {
-            self.meter.ended(super::code_name(code), self.began.elapsed(), self.received, self.sent);
+            self.meter.ended(
+                super::code_name(code),
+                self.began.elapsed(),
+                self.received.load(Ordering::Relaxed),
+                self.sent,
+            );
         }
     }
 }

@@ -7,6 +7,7 @@ use salver_wire::reflection::{Index, SERVICES};
 
 use super::local::Queue;
 use super::rows::Rows;
+use super::workers::Workers;
 use super::Description;
 use crate::metrics::{Meter, Protocol};
 
@@ -28,6 +29,8 @@ pub struct Method {
 pub enum Backend {
     /// Threads of this process that take them from a queue.
     Local(Arc<Queue>),
+    /// Worker processes.
+    Workers(Arc<Workers>),
     /// A method of a servable, one row of which is a message.
     Rows(Rows),
 }
