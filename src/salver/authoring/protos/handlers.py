@@ -14,6 +14,7 @@ from salver.authoring.functions import Function
 from salver.authoring.graphs import Graph, graph_of_function
 from salver.authoring.places import Place, place_of
 from salver.authoring.protos.calls import Aborted, HandlerContext
+from salver.authoring.protos.mapping import check_streams
 from salver.authoring.protos.services import Service
 from salver.authoring.signatures import annotation_of, flow_of
 from salver.authoring.spec import STATUS, WHOLE, Policy, Rpc
@@ -21,6 +22,8 @@ from salver.problems import Unusable
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor import MethodDescriptor
+
+_ANYTHING = (inspect.Parameter.empty, Any)
 
 Answer = tuple[bytes, bytes]
 """A reply, and the status or nothing."""
@@ -35,7 +38,7 @@ def is_handler(service: Service, method: "MethodDescriptor", plain: Callable[...
     if not 1 <= len(names) <= 2 or not all(_may_be_context(plain, name) for name in names[1:]):
         return False
     annotation = annotation_of(plain, names[0])
-    if annotation is inspect.Parameter.empty:
+    if annotation in _ANYTHING:
         servicers = names[0] == "request" or len(names) == 2
         return servicers and names[0] not in method.input_type.fields_by_name
     descriptor = getattr(annotation, "DESCRIPTOR", None)
@@ -49,7 +52,7 @@ def is_handler(service: Service, method: "MethodDescriptor", plain: Callable[...
 
 def _may_be_context(plain: Callable[..., Any], name: str) -> bool:
     annotation = annotation_of(plain, name)
-    if annotation is inspect.Parameter.empty:
+    if annotation in _ANYTHING:
         return name.strip("_") in ("context", "ctx", "")
     return isinstance(annotation, type) and (issubclass(annotation, Context) or name == "context")
 
@@ -60,6 +63,7 @@ def graph_of_handler(service: Service, method: "MethodDescriptor", plain: Callab
     function.name = plain.__name__
     function.signature = replace(function.signature, place=place_of(plain))
     graph = graph_of_function(function)
+    check_streams(service, method, graph, function.name)
     return replace(graph, name=f"@rpc_{service.descriptor.name}.{method.name}")
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def rpc_of(service: Service, method: "MethodDescriptor", graph: Graph) -> Rpc:
     """The method as this rpc: inputs and outputs are the fields of their names. Raises Unusable."""
-    _check_streams(service, method, graph)
+    check_streams(service, method, graph, graph.name)
     inputs = _Side(service, method, graph, "request").fields()
     outputs = _Side(service, method, graph, "reply").fields()
     return Rpc(method.name, graph.name, inputs, outputs)
@@ -38,18 +38,19 @@ def check_ignored(service: Service) -> None:
         raise Unusable(service.place, what, "take it out of ignore=")
 
 
-def _ends(method: "MethodDescriptor") -> "tuple[Descriptor, Descriptor]":
-    return method.input_type, method.output_type
-
-
-def _check_streams(service: Service, method: "MethodDescriptor", graph: Graph) -> None:
+def check_streams(service: Service, method: "MethodDescriptor", graph: Graph, code: str) -> None:
+    """Raises Unusable where only one of an rpc and the code that serves it gives a stream."""
     name = f"{service.descriptor.name}.{method.name}"
     if graph.sequence and not method.server_streaming:
-        what = f"'{graph.name}' yields, but the rpc {name} answers by one message"
+        what = f"'{code}' yields, but the rpc {name} answers by one message"
         raise Unusable(graph.place, what, f"return one, or write: returns (stream {method.output_type.name})")
     if method.server_streaming and not graph.sequence:
-        what = f"'{graph.name}' returns, but the rpc {name} answers by a stream of messages"
+        what = f"'{code}' returns, but the rpc {name} answers by a stream of messages"
         raise Unusable(graph.place, what, f"yield, or write: returns ({method.output_type.name})")
+
+
+def _ends(method: "MethodDescriptor") -> "tuple[Descriptor, Descriptor]":
+    return method.input_type, method.output_type
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,10 @@ def _of_functions(service: Service) -> Iterator[Offer]:
 
 
 def _of_class(service: Service, instances: Iterable[object]) -> Iterator[Offer]:
-    [instance] = [each for each in instances if type(each) is service.owner]
+    instance = next((each for each in instances if type(each) is service.owner), None)
+    if instance is None:
+        what = f"serves {service.descriptor.name} by a class that is under no name of this file"
+        raise Unusable(service.place, what, "give each class a name of its own, and import those of other files")
     rpcs = {form: method for method in service.descriptor.methods for form in (_in_python(method.name), method.name)}
     for function in methods_of(instance):
         if function.name in rpcs:
