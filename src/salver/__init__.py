@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Unavailable,
         Unsupported,
     )
+    from salver.grpc.per_worker import per_worker
 
 __all__ = [
     "CallCancelled",
@@ -40,6 +41,7 @@ __all__ = [
     "method",
     "model",
     "options",
+    "per_worker",
     "proto",
     "servable",
     "stage",
@@ -55,6 +57,7 @@ _HOMES = {
     "function": "salver.authoring.functions",
     "method": "salver.authoring.functions",
     "model": "salver.authoring.models",
+    "per_worker": "salver.grpc.per_worker",
     "options": "salver.authoring.options",
     "proto": "salver.authoring.protos.proto",
     "servable": "salver.authoring.options",

@@ -14,6 +14,7 @@ from salver.grpc.async_context import AsyncContext
 from salver.grpc.call_context import metadata_of
 from salver.grpc.front import Front
 from salver.grpc.handlers import CallDetails, Handler, Handlers, method_of
+from salver.grpc.recipes import Plan
 from salver.grpc.statuses import UNIMPLEMENTED
 
 if TYPE_CHECKING:
@@ -23,20 +24,27 @@ _POLL_S = 0.005
 _PARTING_S = 1.0
 
 
-def server(
+def server(  # noqa: PLR0913
     migration_thread_pool: Executor | None = None,
     handlers: Sequence[grpc.GenericRpcHandler] | None = None,
     interceptors: Sequence[Any] | None = None,
     options: Sequence[tuple[str, Any]] | None = None,
     maximum_concurrent_rpcs: int | None = None,
     compression: grpc.Compression | None = None,
+    *,
+    workers: int | None = None,
 ) -> aio.Server:
-    """As `grpc.aio.server`: a server whose handlers are coroutines; others run in threads of the pool."""
+    """As `grpc.aio.server`: a server whose handlers are coroutines; others run in threads of the pool.
+
+    `workers` is how many processes run servicers that are given as `salver.per_worker`.
+    """
     wrong = [each for each in interceptors or () if not isinstance(each, aio.ServerInterceptor)]
     if wrong:
         raise ValueError(f"Interceptor must be ServerInterceptor, the following are invalid: {wrong}")
     known = Handlers(handlers or (), interceptors or ())
-    return Server(_Serving(migration_thread_pool, known, Front(options or (), maximum_concurrent_rpcs), compression))
+    threads = getattr(migration_thread_pool, "_max_workers", None)
+    plan = Plan(workers, threads, in_loop=True, options=tuple(options or ()), compression=compression)
+    return Server(_Serving(migration_thread_pool, known, Front(plan, maximum_concurrent_rpcs), compression))
 
 
 class Server(aio.Server):
@@ -58,7 +66,7 @@ class Server(aio.Server):
         return self._serving.front.add_port(address, server_credentials)
 
     async def start(self) -> None:
-        self._serving.start()
+        await self._serving.start()
 
     async def stop(self, grace: float | None) -> None:
         await self._serving.stop(grace)
@@ -93,14 +101,15 @@ class _Serving:
         self._find: Callable[[Any], Any] = handlers.find
         self._ended = asyncio.Event()
 
-    def start(self) -> None:
+    async def start(self) -> None:
         if self.front.stopped.is_set():
             raise aio.UsageError("Server not in ready state")
-        if self._calls is not None:
+        if self._loop is not None:
             return
         self._find = self.handlers.intercepted(self._found)
         self._loop = asyncio.get_running_loop()
-        self._calls = self.front.start(self.handlers)
+        # Workers may take their time.
+        self._calls = await asyncio.to_thread(self.front.start, self.handlers)
         self._loop.add_reader(self._calls.fileno(), self._look, self._calls)
 
     async def stop(self, grace: float | None) -> None:

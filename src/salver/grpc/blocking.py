@@ -12,6 +12,7 @@ from salver.grpc.call_context import metadata_of
 from salver.grpc.context import LOGGER
 from salver.grpc.front import Front
 from salver.grpc.handlers import CallDetails, Handler, Handlers, method_of
+from salver.grpc.recipes import Plan
 from salver.grpc.statuses import UNIMPLEMENTED, UNKNOWN
 from salver.grpc.threads import PoolFeeder
 
@@ -27,12 +28,19 @@ def server(  # noqa: PLR0913, PLR0917
     maximum_concurrent_rpcs: int | None = None,
     compression: grpc.Compression | None = None,
     xds: bool = False,
+    *,
+    workers: int | None = None,
 ) -> grpc.Server:
-    """As `grpc.server`: a server whose handlers run in threads of the pool. Raises ValueError for `xds`."""
+    """As `grpc.server`: a server whose handlers run in threads of the pool. Raises ValueError for `xds`.
+
+    `workers` is how many processes run servicers that are given as `salver.per_worker`; each has a pool as large.
+    """
     if xds:
         raise ValueError("xDS is not served; leave xds out, and say what it would configure as options")
     known = Handlers(handlers or (), interceptors or ())
-    return Server(_Serving(thread_pool, known, Front(options or (), maximum_concurrent_rpcs), compression))
+    threads = getattr(thread_pool, "_max_workers", None)
+    plan = Plan(workers, threads, in_loop=False, options=tuple(options or ()), compression=compression)
+    return Server(_Serving(thread_pool, known, Front(plan, maximum_concurrent_rpcs), compression))
 
 
 class Server(grpc.Server):
