@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from salver.authoring.functions import function, method, stage
     from salver.authoring.models import model
     from salver.authoring.options import options, servable
+    from salver.authoring.per_worker import per_worker
     from salver.authoring.protos.proto import proto
     from salver.client.api import Client
     from salver.client.errors import (
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
         Unavailable,
         Unsupported,
     )
-    from salver.grpc.per_worker import per_worker
 
 __all__ = [
     "CallCancelled",
@@ -57,7 +57,7 @@ _HOMES = {
     "function": "salver.authoring.functions",
     "method": "salver.authoring.functions",
     "model": "salver.authoring.models",
-    "per_worker": "salver.grpc.per_worker",
+    "per_worker": "salver.authoring.per_worker",
     "options": "salver.authoring.options",
     "proto": "salver.authoring.protos.proto",
     "servable": "salver.authoring.options",

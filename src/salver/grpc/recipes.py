@@ -8,8 +8,8 @@ from typing import Any
 
 import grpc
 
+from salver.authoring.per_worker import PerWorker, Remote
 from salver.grpc.handlers import Handler, Handlers, method_of
-from salver.grpc.per_worker import PerWorker, Remote
 
 
 @dataclass(frozen=True)
