@@ -11,7 +11,7 @@ import pytest
 from support.http import get, post
 
 import salver
-from salver.client import Client, ServiceClient
+from salver.client import CallFailed, Client, Retry, ServiceClient
 from salver.testing.server import Server, running
 
 SERVED = Path(__file__).with_name("served")
@@ -169,6 +169,18 @@ def test_a_caller_who_leaves_a_stream_leaves_room(handlers: Any) -> None:
         next(call)
         call.cancel()
     assert handlers.Ask(FACES.Question(text="who"), timeout=30).text == "who!"
+
+
+def test_who_waits_for_a_worker_that_dies_is_told_at_once_and_may_try_again() -> None:
+    retry = Retry(attempts=20, first_s=0.05, longest_s=0.5)
+    with (
+        running(SERVED) as server,
+        ServiceClient(FACES, "HandlersStub", server.address, timeout=50, retry=retry) as client,
+    ):
+        with pytest.raises(CallFailed) as failure:
+            client.Ask(FACES.Question(text="crash"), idempotent=False)
+        assert (failure.value.code(), failure.value.attempts) == (grpc.StatusCode.UNAVAILABLE, 1)
+        assert client.Ask(FACES.Question(text="who")).text == "who!"
 
 
 def test_handlers_are_hidden_from_other_protocols(server: Server) -> None:

@@ -1,6 +1,7 @@
 """Services of every kind: typed methods, batched functions, handlers of whole messages."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, TypedDict
 
@@ -69,6 +70,8 @@ class Handlers:
             case "metadata":
                 told = {each.key: each.value for each in context.invocation_metadata()}
                 return faces.Answer(text=repr([told["x-own"], told["x-own-bin"]]))
+            case "crash":
+                os._exit(7)
             case "deadline":
                 return faces.Answer(text=str(0 < context.time_remaining() <= 60 and context.is_active()))
         return faces.Answer(text=f"{request.text}!")
