@@ -30,7 +30,7 @@ fuzz_target!(|body: &[u8]| {
     }
     let mut documents = Documents::default();
     documents.push(body);
-    while let Ok(Some(_)) = documents.next() {}
+    while let Ok(Some(_)) = documents.take_next() {}
     let mut lines = body.splitn(3, |&byte| byte == b'\n').map(String::from_utf8_lossy);
     let (path, query) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
     let content = lines.next().unwrap_or_default();

@@ -259,3 +259,20 @@ def test_routes_that_are_no_use_are_refused_at_load(tmp_path: Path) -> None:
         "google.api.http of library.Library.Get: message library.GetBook has no field 'nome'"
         in checked.stdout + checked.stderr
     )
+
+
+def test_built_in_services_take_documents(address: str) -> None:
+    def ask(path: str, body: object) -> Reply:
+        return post(address, path, body, _JSON)
+
+    assert ask("/grpc.health.v1.Health/Check", {}).json == {"status": "SERVING"}
+    reply = ask("/grpc.health.v1.Health/Check", {"service": "nowhere"})
+    assert (reply.status, reply.json["code"]) == (404, 5)
+    tensor = {"name": "x", "datatype": "FP32", "shape": [1, 2], "contents": {"fp32Contents": [1, 2]}}
+    answer = ask("/inference.GRPCInferenceService/ModelInfer", {"model_name": "scaled", "inputs": [tensor]}).json
+    assert answer["rawOutputContents"] == ["AAAAQAAAgEA="]
+    assert ask("/inference.GRPCInferenceService/ModelStreamInfer", {}).status == 501
+    assert ask("/inference.GRPCInferenceService/Nothing", {}).status == 501
+    assert ask("/inference.GRPCInferenceService/ModelInfer", {"nope": 1}).status == 400
+    reply = get(address, "/grpc.health.v1.Health/Check")
+    assert (reply.status, reply.headers["allow"]) == (405, "POST")

@@ -2,7 +2,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::ArcSwap;
-use prost_reflect::MethodDescriptor;
 use salver_core::{Code, Error};
 use salver_engine::{Admission, Router, Routes, Version};
 use salver_wire::json::Version as Listed;
@@ -108,15 +107,18 @@ impl Shared {
         self.built_in.get_or_init(Description::built_in).as_ref().map_err(Error::clone)
     }
 
-    /// What is known of the method at a path: a user's own, or one that every server has.
-    pub fn descriptor(&self, path: &str) -> Option<MethodDescriptor> {
-        self.services.load().descriptor(path).or_else(|| self.built_in().ok()?.method(path))
+    /// Whether that is made.
+    pub fn knows_built_in(&self) -> bool {
+        self.built_in.get().is_some()
     }
 
     /// The method of a user's own service at a path, and whether there are any.
     pub fn own_method(&self, path: &str) -> (Option<Arc<Method>>, bool) {
         let services = self.services.load();
-        (services.find(path), !services.is_empty())
+        match services.is_empty() {
+            true => (None, false),
+            false => (services.find(path), true),
+        }
     }
 
     /// Refuses new calls and tells everybody who watches.

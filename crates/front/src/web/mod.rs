@@ -18,6 +18,8 @@ use crate::http::request_body::RequestBody;
 use crate::net::peer::Peer;
 use crate::shared::Shared;
 
+pub use connect::{describe, Single};
+
 const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
 
 /// A protocol of browsers, and how it is written.

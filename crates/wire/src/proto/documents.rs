@@ -49,7 +49,7 @@ impl Documents {
     }
 
     /// The next document, if all of it is there.
-    pub fn next(&mut self) -> Result<Option<Bytes>, JsonError> {
+    pub fn take_next(&mut self) -> Result<Option<Bytes>, JsonError> {
         while let Some(&byte) = self.held.get(self.seen) {
             if self.within.begun {
                 if self.ends_before(byte) {

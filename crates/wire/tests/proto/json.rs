@@ -184,7 +184,7 @@ fn taken(body: &str, size: usize) -> Result<Vec<String>, String> {
     let (mut documents, mut taken) = (Documents::default(), Vec::new());
     for piece in body.as_bytes().chunks(size) {
         documents.push(piece);
-        while let Some(document) = documents.next().map_err(|error| error.text)? {
+        while let Some(document) = documents.take_next().map_err(|error| error.text)? {
             taken.push(String::from_utf8(document.to_vec()).unwrap());
         }
     }

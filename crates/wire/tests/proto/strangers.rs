@@ -81,7 +81,7 @@ fn take_apart(body: &[u8], size: usize) {
     for piece in body.chunks(size) {
         documents.push(piece);
         loop {
-            match documents.next() {
+            match documents.take_next() {
                 Ok(Some(document)) => assert!(!document.is_empty()),
                 Ok(None) => break,
                 Err(_) => return,

@@ -7,17 +7,17 @@ use hyper::body::Incoming;
 use prost::Message;
 use prost_reflect::{DynamicMessage, MethodDescriptor};
 use salver_core::{Code, Error};
+use salver_engine::Permit;
 use salver_wire::proto::json::{self, JsonError, Names};
 use salver_wire::proto::{bad_request, Bindings, HttpRule};
 
 use super::documents::Lines;
-use super::reply::{self, Form};
+use super::reply::{self, Form, Replied};
 use super::{Asked, Way};
 use crate::grpc::service::deadline;
 use crate::http::compression::aside;
-use crate::http::events::wants_events;
 use crate::http::request_body::RequestBody;
-use crate::http::routes::{receive, Reply};
+use crate::http::routes::{receive, Received, Reply};
 use crate::metrics::Protocol;
 use crate::services::{add_metadata, begin, Messages, Method, Request, Status, Value};
 use crate::web::unwanted::Read;
@@ -80,17 +80,13 @@ pub async fn serve(asked: Asked<'_>, way: Way, body: Incoming) -> Reply {
         return reply::refuse(&asked, &Status::new(Code::Unimplemented, text), None);
     };
     let codec = Codec { descriptor, rule };
-    let form = match (codec.descriptor.is_server_streaming(), wants_events(&asked.head.headers)) {
-        (false, _) => Form::One,
-        (true, false) => Form::Lines,
-        (true, true) => Form::Events,
-    };
+    let form = Form::of(&codec, &asked.head.headers);
     let begun = match read(&asked, method, &codec, &bindings, body).await {
         Ok(request) => begin(asked.shared, request),
         Err(status) => return reply::refuse(&asked, &status, Some(&codec)),
     };
     match begun {
-        Ok(replied) => reply::render(replied, codec, form).await,
+        Ok(replied) => reply::render(Replied::Own(replied), codec, form).await,
         Err(status) => reply::ended(&status, Some(&codec)),
     }
 }
@@ -116,18 +112,33 @@ async fn read(
             (Messages::Stream(Box::new(Lines::new(body, codec.clone(), Arc::clone(shared)))), permit)
         }
         false => {
-            let mut received = receive(shared, head, body).await.map_err(failed)?;
-            // A short document may have many values, each of which takes more memory than its text.
-            let values = received.body.iter().filter(|&&byte| matches!(byte, b',' | b'{' | b'[')).count() as u64;
-            received.permit.grow(values * VALUE).map_err(failed)?;
-            let (codec, bindings, body) = (codec.clone(), bindings.clone(), received.body.clone());
-            let query = head.uri.query().unwrap_or_default().to_owned();
-            let read = aside(body.len(), move || codec.read(&bindings, &query, &body)).await.map_err(failed)?;
-            (Messages::One(read.map_err(|error| refusal(&error))?), received.permit)
+            let (message, permit) = message(asked, codec, bindings, body).await?;
+            (Messages::One(message), permit)
         }
     };
     let (headers, peer) = (metadata(&head.headers), Arc::clone(peer));
     Ok(Request { method, protocol: Protocol::Json, began: *began, deadline, headers, peer, messages, permit })
+}
+
+/// What a document's values take in memory beside it: a short one may have many, each of which takes more than its text.
+pub fn weight(document: &[u8]) -> u64 {
+    VALUE * document.iter().filter(|&&byte| matches!(byte, b',' | b'{' | b'[')).count() as u64
+}
+
+/// Reads the message that a request is.
+pub async fn message(
+    asked: &Asked<'_>,
+    codec: &Codec,
+    bindings: &Bindings,
+    body: Incoming,
+) -> Result<(Bytes, Permit), Status> {
+    let failed = |error: Error| Status::from(&error);
+    let Received { body, mut permit } = receive(asked.shared, asked.head, body).await.map_err(failed)?;
+    permit.grow(weight(&body)).map_err(failed)?;
+    let (codec, bindings) = (codec.clone(), bindings.clone());
+    let query = asked.head.uri.query().unwrap_or_default().to_owned();
+    let read = aside(body.len(), move || codec.read(&bindings, &query, &body)).await.map_err(failed)?;
+    Ok((read.map_err(|error| refusal(&error))?, permit))
 }
 
 /// Headers without those that are between two ends of one connection, or about the body.

@@ -31,7 +31,7 @@ impl Lines {
         let broken = |error: JsonError| Status::new(Code::InvalidArgument, error.to_string());
         let limit = self.shared.settings.max_message_bytes;
         loop {
-            if let Some(document) = self.documents.next().map_err(broken)? {
+            if let Some(document) = self.documents.take_next().map_err(broken)? {
                 return Ok(Some(document));
             }
             if self.documents.held() as u64 > limit {

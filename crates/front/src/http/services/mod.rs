@@ -4,9 +4,12 @@
 //! events for whom `Accept: text/event-stream` says so; a stream of requests is lines too, or an array. An error is a
 //! `google.rpc.Status` with the HTTP status that says the same. Headers are metadata, `Grpc-Timeout` is the deadline.
 
+mod built_in;
 mod call;
 mod documents;
 mod reply;
+
+pub use call::weight;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -33,6 +36,8 @@ pub struct Way {
 /// What a path is.
 pub enum Place {
     Way(Box<Way>),
+    /// A method of a service that every server has.
+    BuiltIn,
     /// One that takes other HTTP methods.
     Other(String),
 }
@@ -48,10 +53,11 @@ pub struct Asked<'a> {
 /// Finds the method that a request is for, if it is for one.
 pub fn find(shared: &Shared, head: &Parts) -> Option<Place> {
     let services = shared.services.load();
-    if services.is_empty() {
-        return None;
-    }
     let path = head.uri.path();
+    let built_in = || built_in::is_one(path).then_some(Place::BuiltIn);
+    if services.is_empty() {
+        return built_in();
+    }
     let is_method = path.strip_prefix('/').is_some_and(|path| path.split('/').count() == 2);
     if let Some(method) = services.find(path).filter(|_| is_method) {
         let descriptor = services.descriptor(path);
@@ -63,7 +69,7 @@ pub fn find(shared: &Shared, head: &Parts) -> Option<Place> {
         }
     }
     match services.route(head.method.as_str(), path.strip_prefix('/').unwrap_or(path)) {
-        Found::Nothing => None,
+        Found::Nothing => built_in(),
         Found::OtherVerbs(verbs) => Some(Place::Other(verbs.join(", "))),
         Found::Route { rule, target, bindings } => {
             let (method, descriptor) = (services.find(target)?, services.descriptor(target));
@@ -76,6 +82,7 @@ pub fn find(shared: &Shared, head: &Parts) -> Option<Place> {
 pub async fn serve(asked: Asked<'_>, place: Place, body: Incoming) -> Reply {
     match place {
         Place::Way(way) => call::serve(asked, *way, body).await,
+        Place::BuiltIn => built_in::serve(asked, body).await,
         Place::Other(verbs) => wrong_method(&verbs).into(),
     }
 }

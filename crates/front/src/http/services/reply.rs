@@ -1,5 +1,6 @@
 //! Replies of services as documents.
 
+use std::future::poll_fn;
 use std::task::{ready, Context, Poll};
 
 use bytes::Bytes;
@@ -8,13 +9,15 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use salver_wire::proto::{http_status, write_status};
 use salver_wire::{Body, HttpReply};
 
+use super::built_in::Answer;
 use super::call::Codec;
 use super::Asked;
 use crate::http::body::{ReplyBody, Source};
 use crate::http::compression::aside;
+use crate::http::events::wants_events;
 use crate::http::routes::Reply;
 use crate::metrics::Protocol;
-use crate::services::{code_name, metadata, Event, Reply as Replied, Status, Value};
+use crate::services::{self, code_name, metadata, Event, Status, Value};
 
 /// What a reply is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +28,36 @@ pub enum Form {
     Lines,
     /// Server-sent events.
     Events,
+}
+
+impl Form {
+    /// What the replies of a method are, as its caller takes them.
+    pub fn of(codec: &Codec, headers: &HeaderMap) -> Form {
+        match (codec.descriptor.is_server_streaming(), wants_events(headers)) {
+            (false, _) => Form::One,
+            (true, false) => Form::Lines,
+            (true, true) => Form::Events,
+        }
+    }
+}
+
+/// Where a reply comes from.
+pub enum Replied {
+    Own(services::Reply),
+    BuiltIn(Answer),
+}
+
+impl Replied {
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Event> {
+        match self {
+            Replied::Own(reply) => reply.poll_next(context),
+            Replied::BuiltIn(answer) => answer.poll_next(context),
+        }
+    }
+
+    async fn next(&mut self) -> Event {
+        poll_fn(|context| self.poll_next(context)).await
+    }
 }
 
 const DETAILS: &str = "grpc-status-details-bin";

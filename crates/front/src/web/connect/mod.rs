@@ -8,6 +8,8 @@ mod unary;
 use http::{Method, Request, Response};
 use salver_wire::web::connect::{Failure, Query};
 
+pub use transcode::{describe, Single};
+
 use super::{refusal, unsupported, Call};
 use crate::http::body::ReplyBody;
 use crate::http::request_body::RequestBody;
@@ -32,8 +34,9 @@ pub enum Format {
 impl Form {
     /// What a request is, if it says that it is one of this protocol. JSON alone does not say so.
     pub fn of<B>(request: &Request<B>, kind: &str) -> Option<Form> {
-        let is_path = request.uri().path().strip_prefix('/').is_some_and(|path| path.split('/').count() == 2);
-        if !is_path {
+        let path = request.uri().path().strip_prefix('/')?;
+        let (_, method) = path.split_once('/')?;
+        if method.contains('/') {
             return None;
         }
         let says_so = request.headers().contains_key("connect-protocol-version");
@@ -116,6 +119,8 @@ mod tests {
             ("POST", "/a.B/C", "application/proto", false, Some(Form::Unary(Format::Proto))),
             ("POST", "/a.B/C", "application/json", true, Some(Form::Unary(Format::Json))),
             ("POST", "/a.B/C", "application/json", false, None),
+            ("POST", "/grpc.health.v1.Health/Check", "application/json", false, None),
+            ("POST", "/a.B/C/D", "application/proto", true, None),
             ("POST", "/a.B/C", "application/connect+proto", false, Some(Form::Stream(Format::Proto))),
             ("POST", "/a.B/C", "application/connect+json", true, Some(Form::Stream(Format::Json))),
             ("POST", "/a.B/C", "application/connect+xml", false, Some(Form::Unknown)),

@@ -11,6 +11,7 @@ use prost::Message;
 use prost_reflect::{DynamicMessage, MethodDescriptor};
 use salver_core::{Code, Error};
 use salver_wire::proto::json::{self, Names};
+use salver_wire::reflection::SERVICES;
 use salver_wire::web::connect::Failure;
 use salver_wire::web::Frame;
 
@@ -33,8 +34,14 @@ pub struct Method {
 impl Method {
     /// The method at a path. To find it may take some milliseconds the first time.
     pub async fn find(shared: &Arc<Shared>, path: &str) -> Method {
-        let own = shared.services.load().find(path);
-        let descriptor = describe(shared, path).await;
+        let (own, described) = {
+            let services = shared.services.load();
+            (services.find(path), services.descriptor(path))
+        };
+        let descriptor = match described {
+            Some(descriptor) => Some(descriptor),
+            None => describe(shared, path).await,
+        };
         let known = own.is_some() || descriptor.is_some();
         let declared = own.filter(|own| own.declared).map(|own| (own.client_streams, own.server_streams));
         let described = |found: &MethodDescriptor| (found.is_client_streaming(), found.is_server_streaming());
@@ -61,12 +68,17 @@ impl Method {
     }
 }
 
-async fn describe(shared: &Arc<Shared>, path: &str) -> Option<MethodDescriptor> {
-    if let Some(found) = shared.services.load().descriptor(path) {
-        return Some(found);
+/// The method of a built-in service.
+pub async fn describe(shared: &Arc<Shared>, path: &str) -> Option<MethodDescriptor> {
+    let (service, _) = path.strip_prefix('/')?.split_once('/')?;
+    if !SERVICES.contains(&service) {
+        return None;
     }
-    let (shared, path) = (Arc::clone(shared), path.to_string());
-    tokio::task::spawn_blocking(move || shared.descriptor(&path)).await.ok()?
+    if !shared.knows_built_in() {
+        let shared = Arc::clone(shared);
+        tokio::task::spawn_blocking(move || shared.built_in().map(drop)).await.ok()?.ok()?;
+    }
+    shared.built_in().ok()?.method(path)
 }
 
 /// How the messages of a call are written.

@@ -50,10 +50,14 @@ impl Output {
     pub fn write(&self, reply: &MessageDescriptor, row: &Tensor, out: &mut Vec<u8>) -> Result<(), String> {
         match self {
             Output::Status => Ok(()),
-            Output::Whole => Ok(out.extend_from_slice(value(row)?)),
+            Output::Whole => {
+                out.extend_from_slice(value(row)?);
+                Ok(())
+            }
             Output::WholeDocument => {
                 let message = json::read(reply, value(row)?).map_err(|error| error.to_string())?;
-                Ok(out.extend_from_slice(&message.encode_to_vec()))
+                out.extend_from_slice(&message.encode_to_vec());
+                Ok(())
             }
             Output::Field(leaf) => leaf.write(row, out),
         }
@@ -82,14 +86,18 @@ impl Leaf {
             enclose(outer, &inner, &mut message);
             message
         });
-        Ok(out.extend_from_slice(&wrapped))
+        out.extend_from_slice(&wrapped);
+        Ok(())
     }
 }
 
 /// Writes a row as a field with this number.
 fn write(form: &Form, field: &FieldDescriptor, number: u32, row: &Tensor, out: &mut Vec<u8>) -> Result<(), String> {
     match form {
-        Form::Message => Ok(enclose(number, value(row)?, out)),
+        Form::Message => {
+            enclose(number, value(row)?, out);
+            Ok(())
+        }
         Form::Document => write_document(field, value(row)?, out),
         Form::Number(kind) => match numbers(row).next() {
             Some(one) if row.shape().elements() == Some(1) => {
@@ -137,7 +145,8 @@ fn write(form: &Form, field: &FieldDescriptor, number: u32, row: &Tensor, out: &
             if row.dtype().size().is_none() {
                 return Err(format!("it is {}, and the field has the elements of a tensor", row.dtype()));
             }
-            Ok(enclose(number, row.bytes(), out))
+            enclose(number, row.bytes(), out);
+            Ok(())
         }
         Form::Tensor { shape, values } => {
             let mut lengths = Vec::new();
@@ -153,7 +162,8 @@ fn write(form: &Form, field: &FieldDescriptor, number: u32, row: &Tensor, out: &
                 }
                 kind => write_numbers(&kind, values.number(), row, &mut inner)?,
             }
-            Ok(enclose(number, &inner, out))
+            enclose(number, &inner, out);
+            Ok(())
         }
     }
 }
