@@ -12,6 +12,7 @@ from support.http import get, post
 
 import salver
 from salver.client import CallFailed, Client, Retry, ServiceClient
+from salver.client.rich import Detail
 from salver.testing.server import Server, running
 
 SERVED = Path(__file__).with_name("served")
@@ -124,6 +125,7 @@ def test_a_handler_has_the_message_and_the_words_of_grpc(handlers: Any) -> None:
         ("Ask", "abort", "NOT_FOUND", "nothing: ä\n%"),
         ("Ask", "code", "FAILED_PRECONDITION", "not like this"),
         ("Ask", "raise", "INTERNAL", "it broke"),
+        ("Ask", "text for bytes", "INTERNAL", "metadata 'x-bin' is str"),
         ("Ask", "wrong", "INTERNAL", "Ask() gave a dict, but its rpc answers by a faces.Answer"),
         ("AskLater", "abort", "NOT_FOUND", "nothing"),
         ("Tell", "abort", "OUT_OF_RANGE", "no more"),
@@ -138,6 +140,15 @@ def test_how_a_handler_ends_a_call_is_told(handlers: Any, rpc: str, text: str, c
 def test_a_failed_call_has_its_trailers(handlers: Any) -> None:
     error = refusal(handlers.Ask, FACES.Question(text="abort"))
     assert {("x-last", "abort"), ("x-last-bin", b"\x00\xff")} <= set(error.trailing_metadata())
+
+
+def test_a_rich_status_reaches_clients_of_grpc_and_of_json(server: Server) -> None:
+    with ServiceClient(FACES, "HandlersStub", server.address) as client, pytest.raises(CallFailed) as failure:
+        client.Ask(FACES.Question(text="rich"))
+    assert failure.value.rich == (Detail("faces.Answer", b"x"),)
+    reply = post(server.address, "/faces.Handlers/Ask", {"text": "rich"})
+    assert (reply.status, reply.json["code"], reply.json["message"]) == (404, 5, "no face")
+    assert len(reply.json["details"]) == 1
 
 
 def test_a_handler_streams(handlers: Any) -> None:

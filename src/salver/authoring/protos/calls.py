@@ -7,6 +7,9 @@ from typing import Any, NamedTuple, NoReturn
 
 from salver.authoring.context import Context
 
+# The trailer that holds a rich status, as grpcio-status makes it.
+_RICH = "grpc-status-details-bin"
+
 
 class Metadatum(NamedTuple):
     """One piece of metadata; values of names in `-bin` are bytes."""
@@ -27,7 +30,6 @@ class HandlerContext(Context):
         self._of = of
         self._code: int | None = None
         self._details = ""
-        self._rich: bytes | None = None
         self._initial: list[Metadatum] = []
         self._trailing: list[Metadatum] = []
 
@@ -114,8 +116,10 @@ class HandlerContext(Context):
         if self._code is None and not self._initial and not self._trailing:
             return b""
         form: dict[str, Any] = {"code": self._code or 0, "message": self._details}
-        form |= {"metadata": _sent(self._initial), "trailers": _sent(self._trailing)}
-        return _form(form)
+        form |= {"metadata": _sent(self._initial)}
+        form |= {"trailers": _sent(each for each in self._trailing if each.key != _RICH)}
+        rich = [value for _, value in _sent(each for each in self._trailing if each.key == _RICH)]
+        return _form(form | {"details": rich[-1]} if rich else form)
 
 
 def _received(name: str, value: str) -> str | bytes:
@@ -123,7 +127,15 @@ def _received(name: str, value: str) -> str | bytes:
 
 
 def _sent(metadata: Iterable[Metadatum]) -> list[list[str]]:
-    return [[key, b64encode(value).decode() if isinstance(value, bytes) else value] for key, value in metadata]
+    return [[key, _text(key, value)] for key, value in metadata]
+
+
+def _text(key: str, value: str | bytes) -> str:
+    if isinstance(value, bytes) != key.endswith("-bin"):
+        raise TypeError(
+            f"metadata '{key}' is {type(value).__name__}: bytes are for names that end in -bin, and only for them"
+        )
+    return b64encode(value).decode() if isinstance(value, bytes) else value
 
 
 def _form(form: dict[str, Any]) -> bytes:

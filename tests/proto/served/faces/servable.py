@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
+from types import SimpleNamespace
 from typing import Any, TypedDict
 
 import grpc
@@ -10,6 +11,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 import salver
+from salver.client.messages import Status
 
 faces = salver.proto("faces.proto")
 
@@ -57,24 +59,42 @@ class Handlers:
     def Ask(self, request: Any, context: Any) -> Any:  # noqa: N802
         context.send_initial_metadata([("x-first", "hello")])
         context.set_trailing_metadata([("x-last", request.text), ("x-last-bin", b"\x00\xff")])
-        match request.text:
-            case "abort":
-                context.abort(grpc.StatusCode.NOT_FOUND, "nothing: ä\n%")
-            case "code":
-                context.set_code(grpc.StatusCode.FAILED_PRECONDITION)
-                context.set_details("not like this")
-            case "raise":
-                raise RuntimeError("it broke")
-            case "wrong":
-                return {"text": "no message"}
-            case "metadata":
-                told = {each.key: each.value for each in context.invocation_metadata()}
-                return faces.Answer(text=repr([told["x-own"], told["x-own-bin"]]))
-            case "crash":
-                os._exit(7)
-            case "deadline":
-                return faces.Answer(text=str(0 < context.time_remaining() <= 60 and context.is_active()))
-        return faces.Answer(text=f"{request.text}!")
+        answer = getattr(self, f"_{request.text.replace(' ', '_')}", lambda _: f"{request.text}!")
+        told = answer(context)
+        return faces.Answer(text=told) if isinstance(told, str) else told
+
+    def _abort(self, context: Any) -> None:
+        context.abort(grpc.StatusCode.NOT_FOUND, "nothing: ä\n%")
+
+    def _rich(self, context: Any) -> None:
+        rich = Status(code=5, message="no face", details=[{"type_url": "t/faces.Answer", "value": b"x"}])
+        trailer = ("grpc-status-details-bin", rich.SerializeToString())
+        context.abort_with_status(SimpleNamespace(code=5, details="no face", trailing_metadata=[trailer]))
+
+    def _text_for_bytes(self, context: Any) -> str:
+        context.set_trailing_metadata([("x-bin", "text")])
+        return ""
+
+    def _code(self, context: Any) -> str:
+        context.set_code(grpc.StatusCode.FAILED_PRECONDITION)
+        context.set_details("not like this")
+        return ""
+
+    def _raise(self, _context: Any) -> None:
+        raise RuntimeError("it broke")
+
+    def _wrong(self, _context: Any) -> dict[str, str]:
+        return {"text": "no message"}
+
+    def _metadata(self, context: Any) -> str:
+        told = {each.key: each.value for each in context.invocation_metadata()}
+        return repr([told["x-own"], told["x-own-bin"]])
+
+    def _crash(self, _context: Any) -> None:
+        os._exit(7)
+
+    def _deadline(self, context: Any) -> str:
+        return str(0 < context.time_remaining() <= 60 and context.is_active())
 
     async def ask_later(self, request: Any, context: Any) -> Any:
         await asyncio.sleep(0)
