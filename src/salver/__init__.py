@@ -7,6 +7,8 @@ if TYPE_CHECKING:
     from salver.authoring.functions import function, method, stage
     from salver.authoring.models import model
     from salver.authoring.options import options, servable
+    from salver.authoring.per_worker import per_worker
+    from salver.authoring.protos.proto import proto
     from salver.client.api import Client
     from salver.client.errors import (
         CallCancelled,
@@ -39,6 +41,8 @@ __all__ = [
     "method",
     "model",
     "options",
+    "per_worker",
+    "proto",
     "servable",
     "stage",
 ]
@@ -53,7 +57,9 @@ _HOMES = {
     "function": "salver.authoring.functions",
     "method": "salver.authoring.functions",
     "model": "salver.authoring.models",
+    "per_worker": "salver.authoring.per_worker",
     "options": "salver.authoring.options",
+    "proto": "salver.authoring.protos.proto",
     "servable": "salver.authoring.options",
     "stage": "salver.authoring.functions",
 }

@@ -3,12 +3,27 @@
 Documents cross this edge as JSON text, whose forms `salver.config` and `salver.authoring` declare.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Self, final
 
 from typing_extensions import Buffer
 
-__all__ = ["Link", "LinkLane", "OnnxModel", "Reload", "Server", "Version", "View", "run_model_lane", "version"]
+__all__ = [
+    "Calls",
+    "Link",
+    "LinkLane",
+    "OnnxModel",
+    "Reload",
+    "Server",
+    "ServiceCall",
+    "Version",
+    "View",
+    "Workers",
+    "check_services",
+    "compile_proto",
+    "run_model_lane",
+    "version",
+]
 
 # (element type by its numpy name, shape, data): little-endian bytes in C order, or one value per element for
 # "str" and "bytes".
@@ -183,6 +198,129 @@ class Reload:
 _Absent = tuple[str, int, str, bool, str]
 
 @final
+class Calls:
+    """Calls of users' own services on their way to Python: network threads put them in, other threads take them out.
+
+    At most `limit` calls wait or are being answered at once; more are refused with RESOURCE_EXHAUSTED. Either any
+    number of threads `take` calls, or one event loop watches `fileno` and asks for `events`. Whoever has taken a call
+    must `finish` it; one that is dropped is answered UNKNOWN. Calls whose callers leave while they wait are never
+    seen, and count no more; one that was taken counts until it is finished or dropped.
+    """
+
+    def __new__(cls, limit: int | None = None) -> Self: ...
+    def fileno(self) -> int:
+        """What becomes readable when there are `events`."""
+
+    def take(self, timeout_s: float | None = None) -> ServiceCall | None:
+        """Wait for the next call, without the interpreter's lock. None once closed, or when the time is up.
+
+        One thread is woken at a time; when it takes a call while more wait, it wakes the next. A wait is not
+        interrupted by signals, so it is not for the main thread. Raises ValueError for a negative time.
+        """
+
+    def events(self) -> list[tuple[ServiceCall, str]]:
+        """What has happened since the last time, in order.
+
+        "begun": a call that is taken hereby. "readable": there is a message, or the end of them, where `receive` found
+        nothing. "writable": there is room where `send` found none. "ended": the call is over, and not by its handler's
+        `finish`. The last three mention a call that has begun: they are equal to what began it, and need no answer.
+        """
+
+    def in_flight(self) -> int:
+        """Calls that wait or are being answered."""
+
+    def close(self) -> None:
+        """Refuse what waits and what still comes, as UNAVAILABLE; `take` gives None. Calls that were taken go on."""
+
+    def run_endings(self) -> None:
+        """Run callbacks of `on_end` until closed. The first `on_end` starts a daemon thread that does so."""
+
+@final
+class Workers:
+    """Worker processes that answer some services: each serves them, with a server like this one, on a Unix socket.
+
+    A call goes to the worker with the fewest calls. Everything passes through: metadata both ways, deadlines,
+    cancellation, back-pressure, statuses; only the peer that a worker sees is this server. When a worker's connection
+    ends its callers get UNAVAILABLE at once, and it is asked no more until it is added again. Without workers calls are
+    UNAVAILABLE.
+    """
+
+    def __new__(cls) -> Self: ...
+    def add(self, socket: str) -> None:
+        """The process that serves on the Unix socket at this path is ready. What served there before is forgotten."""
+
+    def remove(self, socket: str) -> None:
+        """Ask this worker no more; calls that it has go on."""
+
+    def sockets(self) -> list[str]:
+        """The paths of those that are asked: added, and neither removed nor lost."""
+
+@final
+class ServiceCall:
+    """One call, for its handler. Equal and hashed by the call. Any thread may use it."""
+
+    @property
+    def path(self) -> str:
+        """`/package.Service/Method`"""
+
+    @property
+    def metadata(self) -> list[tuple[str, str | bytes]]:
+        """The caller's metadata; values are bytes where the key ends with `-bin`."""
+
+    @property
+    def peer(self) -> str:
+        """As gRPC writes it: `ipv4:127.0.0.1:123`, `ipv6:%5B::1%5D:123`, `unix:`."""
+
+    @property
+    def auth_context(self) -> dict[str, list[bytes]]:
+        """What TLS tells of the caller, by gRPC's names."""
+
+    def time_remaining(self) -> float | None:
+        """Seconds until the deadline, at least 0; None without one."""
+
+    def is_active(self) -> bool:
+        """Whether it is neither finished nor left by its caller, nor past its deadline."""
+
+    def receive(self, wait: bool) -> bytes | None:
+        """The next message; None at their end. `wait` is without the interpreter's lock.
+
+        Raises BlockingIOError if there is none now and it may not wait, ConnectionError once the call is over.
+        """
+
+    def send_metadata(self, metadata: Sequence[tuple[str, str | bytes]], compression: int | None = None) -> bool:
+        """Send initial metadata, once, before any message; `compression` is a number of `grpc.Compression`.
+
+        Messages are compressed only if the caller takes that. False if the call is over. Raises ValueError if it comes
+        too late or holds what metadata may not.
+        """
+
+    def send(self, message: bytes, wait: bool, compress: bool = True) -> bool:
+        """Send a message; `wait` while the caller does not read. False if the call is over or, without `wait`, if
+        there is no room, of which an event loop is then told by "writable"."""
+
+    def finish(
+        self,
+        code: int,
+        details: str,
+        trailers: Sequence[tuple[str, str | bytes]],
+        message: bytes | None = None,
+        compress: bool = True,
+    ) -> bool:
+        """End the call, after a last message if there is one. False if it was over.
+
+        Raises ValueError for trailers that hold what metadata may not; the call is not finished then.
+        """
+
+    def cancel(self) -> None:
+        """End the call as CANCELLED."""
+
+    def on_end(self, callback: Callable[[], object]) -> bool:
+        """Have `callback` run, once, when the call is over: by the thread that finishes it, or else by one of
+        salver's own. False, and it is never run, if the call is over already."""
+
+    def __hash__(self) -> int: ...
+
+@final
 class Server:
     """Listeners and what they route to.
 
@@ -209,7 +347,7 @@ class Server:
         tell of them; `labels` are names for versions, by servable. Raises ValueError for a state that there is not.
         """
 
-    def adopt(self, connection: int) -> None:
+    def serve_admin(self, connection: int) -> None:
         """Serve a connection of a Unix socket whose caller may change what is served.
 
         The descriptor is given away. Raises RuntimeError if the server has been stopped.
@@ -217,6 +355,28 @@ class Server:
 
     def next_reload(self) -> Reload | None:
         """Wait for the next request to change what is served; None once the server is stopped."""
+
+    def adopt(self, socket: int, tls: tuple[str, str, str | None] | None) -> str:
+        """Serve on a socket that listens already; gives its address.
+
+        The descriptor is given away; a Unix socket's file stays its maker's to remove. Raises as `listen` does.
+        """
+
+    def serve_services(
+        self,
+        services: Sequence[tuple[str, Sequence[tuple[str, bool, bool]], bytes | None]],
+        calls: Calls,
+        others: bool = ...,
+        workers: Mapping[str, Workers] = ...,
+    ) -> None:
+        """Replace, atomically, users' own services, whose calls go to `calls`, or to `workers` by a service's name.
+
+        Of each service its full name, its methods (name, whether callers stream, whether handlers do), and an encoded
+        FileDescriptorSet that describes it, if there is one: without it there is no JSON for it, and reflection knows
+        its name only. With `others`, `calls` also gets the calls of all other paths, taken for streams both ways;
+        whoever takes them answers UNIMPLEMENTED where there is no such method. Raises ValueError for a set that does
+        not hold together.
+        """
 
     def drain(self) -> None:
         """Turn health to NOT_SERVING and refuse new calls; those in flight go on."""
@@ -238,6 +398,19 @@ def run_model_lane(
     The descriptor is given away, and the model's session with it; `rows` and `whole_inputs` are those of
     `Version.add_onnx_lanes`, and `sizes` the numbers of rows that batches are filled up to. `name` is the stage's,
     for error texts. Raises OSError if the connection breaks.
+    """
+
+def check_services(servable: str) -> None:
+    """Check that the services of a servable fit their descriptors and its methods, as `Version` does.
+
+    Raises ValueError with a whole sentence if one does not.
+    """
+
+def compile_proto(path: str, include: Sequence[str]) -> bytes:
+    """Compile a `.proto` file with all that it imports into an encoded FileDescriptorSet, imports first.
+
+    Imports are looked for in `include`, then beside the file, then among what is built in: google/protobuf,
+    google/api/annotations and google/rpc. Raises ValueError with "file:line:column: text" for whatever is wrong.
     """
 
 def version() -> str:

@@ -9,7 +9,9 @@ from salver.authoring.spec import (
     Plan,
     Policy,
     Port,
+    Rpc,
     Servable,
+    Service,
     StageSpec,
     Step,
     StepOutput,
@@ -62,6 +64,7 @@ def test_a_servable_is_written_as_the_native_core_reads_it() -> None:
                 "context": False,
             }
         ],
+        "services": [],
     }
 
 
@@ -76,7 +79,9 @@ def test_a_servable_is_read_as_it_was_written() -> None:
     second = StageSpec("net", (Y,), (Y, X), "its shape is fixed")
     steps = (Step(0, (Input(0),)), Step(1, (StepOutput(0, 0),)))
     streamed = Method("tell", Contract((X,), (Y, X), True), Plan(steps, (StepOutput(1, 0), Input(0))), sequence=True)
-    written = Servable("s", 3, "python", (streamed, one_stage("predict", first)), (first, second))
+    service = Service("a.B", b"\x00\xff", (Rpc("Tell", "tell", (("x", "."),), (("y", "y"), ("x", "@status"))),))
+    methods = (streamed, one_stage("predict", first))
+    written = Servable("s", 3, "python", methods, (first, second), (service,))
     assert servable_from_form(json.loads(written.to_json())) == written
 
 

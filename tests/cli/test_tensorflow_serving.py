@@ -23,6 +23,7 @@ def test_one_model_is_served_on_all_interfaces_and_watched() -> None:
     assert (begun.config.watch_s, begun.config.load_retries, begun.config.load_retry_s) == (1.0, 5, 60.0)
     assert (begun.config.http_timeout_s, begun.config.tensorflow_metrics) == (30.0, None)
     assert (begun.config.allow_reload, begun.config.tensor_content) == (False, False)
+    assert begun.config.cors_origins == ()
     assert begun.notes == ()
 
 
@@ -35,6 +36,7 @@ def test_every_flag_that_means_something_is_followed(tmp_path: Path) -> None:
         "--max_num_load_retries=2",
         "--load_retry_interval_micros=500000",
         "--allow_version_labels_for_unavailable_models",
+        "--rest_api_enable_cors_support",
         "--num_unload_threads=3",
         "--rest_api_timeout_in_ms=1500",
         "--enable_serialization_as_tensor_content",
@@ -44,6 +46,7 @@ def test_every_flag_that_means_something_is_followed(tmp_path: Path) -> None:
     )
     assert [str(address) for address in begun.config.listen] == ["0.0.0.0:1", f"unix:{tmp_path}/s", "0.0.0.0:2"]
     assert (begun.config.watch_s, begun.config.load_retries, begun.config.load_retry_s) == (None, 2, 0.5)
+    assert begun.config.cors_origins == ("*",)
     assert (begun.config.admin, begun.config.allow_reload) == (Path("/run/admin"), True)
     assert (begun.config.http_timeout_s, begun.config.tensor_content) == (1.5, True)
     assert begun.listing.early_labels

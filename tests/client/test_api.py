@@ -11,9 +11,10 @@ from salver.client import api, errors, messages
 
 @pytest.mark.parametrize("code", list(grpc.StatusCode))
 def test_every_status_becomes_one_error_of_the_family(code: grpc.StatusCode) -> None:
-    error = errors.from_status(code.name, "what happened")
+    error = errors.from_status(code.name, "what happened", [("x-key", "value")])
     assert isinstance(error, errors.SalverError)
     assert (error.code, str(error)) == (code.name, "what happened")
+    assert (error.metadata, error.details) == ((("x-key", "value"),), ())
     assert type(error).__name__ in (errors.__doc__ or "")
 
 

@@ -25,6 +25,9 @@ def test_a_flag_wins_over_the_environment_which_wins_over_the_default() -> None:
         ("max_bytes_in_flight", "77", 77),
         ("drain_timeout_s", "0.5", 0.5),
         ("log_level", "error", "error"),
+        ("cors_origins", "", ()),
+        ("cors_origins", "*", ("*",)),
+        ("cors_origins", "https://a.example, http://localhost:3000", ("https://a.example", "http://localhost:3000")),
     ],
 )
 def test_values_are_read_as_people_write_them(name: str, text: str, wanted: object) -> None:
@@ -38,6 +41,9 @@ def test_values_are_read_as_people_write_them(name: str, text: str, wanted: obje
         ("max_calls", "0", "a whole number from 1"),
         ("max_message_mib", "5000", "from 1 to 2047"),
         ("max_bytes_in_flight", "1GB", "a number of bytes"),
+        ("cors_origins", "a.example", "origins such as"),
+        ("cors_origins", "https://a.example/", "origins such as"),
+        ("cors_origins", "https://a.example,", "origins such as"),
         ("max_bytes_in_flight", "0", "a number of bytes"),
         ("keep_alive_s", "-1", "seconds"),
         ("keep_alive_s", "nan", "seconds"),

@@ -4,9 +4,11 @@ from pathlib import Path
 
 from salver.config.settings import Config, native_settings, settings_table
 
+ORIGINS = ("https://app.example.com",)
+
 
 def test_native_settings_are_in_bytes_and_milliseconds() -> None:
-    config = Config(max_message_mib=2, max_header_kib=3, header_timeout_s=0.25, keep_alive_s=4)
+    config = Config(max_message_mib=2, max_header_kib=3, header_timeout_s=0.25, keep_alive_s=4, cors_origins=ORIGINS)
     config = replace(config, http_timeout_s=1.5, tensorflow_metrics="/metrics/tf")
     assert json.loads(native_settings(config)) == {
         "max_message_bytes": 2 * 1024**2,
@@ -23,6 +25,7 @@ def test_native_settings_are_in_bytes_and_milliseconds() -> None:
         "tensor_content": False,
         "tensorflow_metrics": "/metrics/tf",
         "speaks": "everything",
+        "cors_origins": ["https://app.example.com"],
     }
 
 

@@ -1,7 +1,8 @@
 """Documentation as its reader uses it: what stands in its blocks is typed, saved or run, in order.
 
-`console` blocks are commands and what they print, where `...` stands for anything. A `python` block whose first line is
-a comment with a file's name is saved under it; any other one prints what the comments behind its `print`s say.
+`console` blocks are commands and what they print, where `...` stands for anything. A `python` or `proto` block whose
+first line is a comment with a file's name is saved under it; any other `python` block prints what the comments behind
+its `print`s say.
 """
 
 import os
@@ -17,7 +18,7 @@ from pathlib import Path
 from support.paths import ROOT
 from support.waiting import until
 
-_FILE = re.compile(r"# (\S+\.py)\n")
+_FILE = re.compile(r"(?:#|//) (\S+\.(?:py|proto))\n")
 
 
 class Page:
@@ -32,7 +33,7 @@ class Page:
 
     def files(self) -> dict[str, str]:
         """The files that the page shows, by name."""
-        found = [(_FILE.match(block), block) for block in self.of("python")]
+        found = [(_FILE.match(block), block) for block in self.of("python") + self.of("proto")]
         return {match[1]: block[match.end() :] for match, block in found if match}
 
     def scripts(self) -> list[str]:

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Contract, Port};
@@ -97,6 +99,27 @@ pub struct Method {
     pub sequence: bool,
 }
 
+/// A service of a `.proto` file, some of whose methods are methods of this servable too.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    /// Its full name, with its package.
+    pub name: String,
+    /// The encoded `FileDescriptorSet` that describes it, as base64.
+    pub descriptors: String,
+    pub methods: Vec<Rpc>,
+}
+
+/// A method of a service, one message of which is one row of a servable's method.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rpc {
+    pub rpc: String,
+    pub method: String,
+    /// The field of the request that each input comes from.
+    pub inputs: BTreeMap<String, String>,
+    /// The field of the reply that each output goes to.
+    pub outputs: BTreeMap<String, String>,
+}
+
 /// One version of what is served under one name, as data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Servable {
@@ -106,6 +129,8 @@ pub struct Servable {
     pub runtime: String,
     pub methods: Vec<Method>,
     pub stages: Vec<StageSpec>,
+    #[serde(default)]
+    pub services: Vec<Service>,
 }
 
 impl Servable {
@@ -189,7 +214,7 @@ mod tests {
             sequence: false,
         };
         let methods = methods.iter().map(method).collect();
-        Servable { name: "s".into(), version: 1, runtime: "none".into(), methods, stages: vec![] }
+        Servable { name: "s".into(), version: 1, runtime: "none".into(), methods, stages: vec![], services: vec![] }
     }
 
     #[test]

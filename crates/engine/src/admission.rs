@@ -27,10 +27,17 @@ impl Admission {
     pub fn admit(self: &Arc<Self>) -> Result<Permit, Error> {
         let enter = |calls: u64| (calls < self.max_calls).then_some(calls + 1);
         match self.calls.fetch_update(Ordering::AcqRel, Ordering::Acquire, enter) {
-            Ok(_) => Ok(Permit { admission: self.clone(), bytes: 0 }),
+            Ok(_) => Ok(Permit { admission: self.clone(), calls: 1, bytes: 0 }),
             Err(calls) if calls & DRAINING != 0 => Err(Error::Draining),
             Err(_) => Err(Error::Busy { resource: Resource::Calls, limit: self.max_calls }),
         }
+    }
+
+    /// A permit for bytes alone, of a call that is in already.
+    pub fn hold(self: &Arc<Self>, bytes: u64) -> Result<Permit, Error> {
+        let mut permit = Permit { admission: self.clone(), calls: 0, bytes: 0 };
+        permit.grow(bytes)?;
+        Ok(permit)
     }
 
     /// From now on nobody is let in. Once `calls` then is 0 it stays 0.
@@ -57,6 +64,7 @@ impl Admission {
 #[derive(Debug)]
 pub struct Permit {
     admission: Arc<Admission>,
+    calls: u64,
     bytes: u64,
 }
 
@@ -78,7 +86,7 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         self.admission.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
-        self.admission.calls.fetch_sub(1, Ordering::AcqRel);
+        self.admission.calls.fetch_sub(self.calls, Ordering::AcqRel);
     }
 }
 
@@ -110,6 +118,19 @@ mod tests {
         assert_eq!((other.grow(40), one.grow(0), door.bytes()), (Ok(()), Ok(()), 100));
         drop(one);
         assert_eq!((door.bytes(), door.calls()), (40, 1));
+    }
+
+    #[test]
+    fn bytes_alone_are_no_call() {
+        let door = Admission::new(1, 100);
+        let inside = door.admit().unwrap();
+        door.drain();
+        let held = door.hold(60).unwrap();
+        assert_eq!(door.hold(41).err(), busy(Resource::Bytes, 100));
+        drop(inside);
+        assert_eq!((door.calls(), door.bytes()), (0, 60));
+        drop(held);
+        assert_eq!((door.calls(), door.bytes()), (0, 0));
     }
 
     #[test]

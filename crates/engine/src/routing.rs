@@ -169,7 +169,14 @@ mod tests {
         let methods = methods.iter().map(method).collect();
         (
             version,
-            Arc::new(Loaded(Servable { name: "s".into(), version, runtime: "none".into(), methods, stages: vec![] })),
+            Arc::new(Loaded(Servable {
+                name: "s".into(),
+                version,
+                runtime: "none".into(),
+                methods,
+                stages: vec![],
+                services: vec![],
+            })),
         )
     }
 

@@ -55,6 +55,7 @@ fn servable(policy: Policy, sequence: bool) -> Servable {
         runtime: "python".into(),
         methods: vec![method("m", 0, sequence), method("@call_m_0", 1, false)],
         stages: vec![stage("code", first), stage("model", Batching::Batched)],
+        services: vec![],
     }
 }
 

@@ -11,9 +11,11 @@ mod report;
 mod sequence;
 mod server;
 mod service;
+pub mod services;
 mod settings;
 mod shared;
 pub mod tls;
+mod web;
 
 pub use reload::{Reload, Verdict};
 pub use salver_wire::tensorflow::State;

@@ -8,7 +8,7 @@ use salver_engine::{Admission, Permit};
 use salver_wire::Body;
 
 /// Replies from here on, and chunks of them, are counted until they are sent.
-const LARGE: usize = 16 * 1024;
+pub const LARGE: usize = 16 * 1024;
 
 /// A permit for items.
 pub fn hold(outgoing: &Arc<Admission>, items: &[Item]) -> Result<Permit, Error> {
@@ -37,6 +37,11 @@ pub fn keep(permit: Option<Permit>, body: &mut Body) {
         let bytes = std::mem::take(chunk);
         *chunk = Bytes::from_owner(Held { bytes, _permit: Arc::clone(&permit) });
     }
+}
+
+/// Bytes that hold a permit until they are sent, or dropped.
+pub fn held(bytes: Bytes, permit: Permit) -> Bytes {
+    Bytes::from_owner(Held { bytes, _permit: Arc::new(permit) })
 }
 
 struct Held {

@@ -1,17 +1,19 @@
 use std::fmt;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 
 use salver_engine::{Home, Routes, Version};
 
-use crate::net::address::Address;
+use crate::net::address::{Address, Bound};
 use crate::net::connection::Socket;
 use crate::net::listener::Listener;
+use crate::net::peer::Rights;
 use crate::net::thread::{House, NetworkThread, Order};
 use crate::reload::Reload;
-use crate::service::Rights;
+use crate::services::Services;
 use crate::settings::Settings;
 use crate::shared::{Absent, Shared};
 use crate::tls::{Tls, TlsError, TlsFiles};
@@ -62,7 +64,16 @@ impl Server {
     pub fn listen(&self, address: &str, tls: Option<TlsFiles>) -> Result<String, ListenError> {
         let address = Address::parse(address).map_err(ListenError::Address)?;
         let tls = tls.map(Tls::load).transpose().map_err(ListenError::Tls)?;
-        let bound = address.bind().map_err(ListenError::Bind)?;
+        self.accept(address.bind().map_err(ListenError::Bind)?, tls)
+    }
+
+    /// Serves on a socket that listens already, whose file, if it has one, stays its maker's.
+    pub fn adopt(&self, socket: OwnedFd, tls: Option<TlsFiles>) -> Result<String, ListenError> {
+        let tls = tls.map(Tls::load).transpose().map_err(ListenError::Tls)?;
+        self.accept(Bound::adopt(socket).map_err(ListenError::Bind)?, tls)
+    }
+
+    fn accept(&self, bound: Bound, tls: Option<Tls>) -> Result<String, ListenError> {
         let real = bound.to_string();
         let threads = self.threads.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let orders: Vec<_> = threads.iter().map(|thread| thread.orders.clone()).collect();
@@ -79,7 +90,7 @@ impl Server {
     }
 
     /// Serves one connection that somebody else accepted, whose caller may change what is served.
-    pub fn adopt(&self, connection: UnixStream) -> Result<(), ListenError> {
+    pub fn serve_admin(&self, connection: UnixStream) -> Result<(), ListenError> {
         connection.set_nonblocking(true).map_err(ListenError::Bind)?;
         let threads = self.threads.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let thread = threads.first().ok_or(ListenError::Stopped)?;
@@ -100,6 +111,11 @@ impl Server {
         };
         let versions = routes.entries().values().flat_map(|entry| entry.versions.values());
         versions.zip(homes.iter().cycle()).for_each(|(version, home)| version.settle(home));
+    }
+
+    /// Replaces, atomically, the services of users' own.
+    pub fn serve_services(&self, services: Services) {
+        self.shared.serve_services(services);
     }
 
     /// Turns health to NOT_SERVING and refuses new calls; those in flight go on.

@@ -1,42 +1,68 @@
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
-use http::header::CONTENT_TYPE;
-use http::{Request, Response};
+use http::header::{CONTENT_TYPE, DATE};
+use http::{HeaderMap, HeaderValue, Request, Response};
+use httpdate::fmt_http_date;
 use hyper::body::Incoming;
 
 use crate::http::body::ReplyBody;
+use crate::http::cors::{self, Asked};
+use crate::http::request_body::RequestBody;
+use crate::net::peer::Peer;
 use crate::settings::Speaks;
 use crate::shared::Shared;
-use crate::{grpc, http as plain};
+use crate::{grpc, http as plain, web};
 
-/// What the callers of a connection may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rights {
-    /// Call servables, and look at them.
-    Call,
-    /// Change what is served, too.
-    Administer,
-}
-
-/// Serves one request, gRPC or plain HTTP: a listener speaks both, unless its server is narrowed.
+/// Serves one request, with what browsers are to know of who may read the reply.
 pub async fn serve(
     shared: Arc<Shared>,
+    peer: Arc<Peer>,
     request: Request<Incoming>,
-    rights: Rights,
 ) -> Result<Response<ReplyBody>, Infallible> {
+    let origins = &shared.settings.cors_origins;
+    let response = if origins.is_empty() {
+        answer(shared, peer, request).await
+    } else {
+        match cors::look(origins, &request) {
+            Asked::First(response) => response,
+            Asked::With(allowed) => {
+                let mut response = answer(shared, peer, request).await;
+                cors::tell(&mut response, allowed);
+                response
+            }
+        }
+    };
+    Ok(dated(response))
+}
+
+/// The same with its date, which gRPC does without.
+fn dated(mut response: Response<ReplyBody>) -> Response<ReplyBody> {
+    if !is_grpc(response.headers()) {
+        let now = HeaderValue::try_from(fmt_http_date(SystemTime::now()));
+        now.into_iter().for_each(|now| drop(response.headers_mut().insert(DATE, now)));
+    }
+    response
+}
+
+fn is_grpc(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
+}
+
+/// Answers one request, gRPC or plain HTTP: a listener speaks both, unless its server is narrowed.
+async fn answer(shared: Arc<Shared>, peer: Arc<Peer>, request: Request<Incoming>) -> Response<ReplyBody> {
     let began = Instant::now();
     if shared.settings.speaks == Speaks::MindsporeRest {
         let (head, body) = request.into_parts();
-        return Ok(Box::pin(plain::mindspore::serve(&shared, &head, body, began)).await);
+        return Box::pin(plain::mindspore::serve(&shared, &head, body, began)).await;
     }
-    let kind = request.headers().get(CONTENT_TYPE).map(|value| value.as_bytes());
     // On the heap: these are large, and this future is moved some times before it is first asked.
-    Ok(match kind {
-        Some(kind) if kind.starts_with(b"application/grpc") => {
-            Box::pin(grpc::service::serve(shared, request, rights, began)).await
-        }
-        _ => Box::pin(plain::routes::serve(shared, request, began)).await,
-    })
+    if let Some(form) = web::Form::of(&request) {
+        return Box::pin(web::serve(shared, peer, request, form, began)).await;
+    }
+    match is_grpc(request.headers()) {
+        true => Box::pin(grpc::service::serve(shared, peer, request.map(RequestBody::Plain), began)).await,
+        false => Box::pin(plain::routes::serve(shared, peer, request, began)).await,
+    }
 }

@@ -37,6 +37,9 @@ pub struct Settings {
     pub tensorflow_metrics: Option<String>,
     #[serde(default)]
     pub speaks: Speaks,
+    /// The origins whose pages browsers let use this server; `*` is all of them.
+    #[serde(default)]
+    pub cors_origins: Vec<String>,
 }
 
 /// What a server's listeners speak.

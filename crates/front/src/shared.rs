@@ -1,5 +1,5 @@
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::ArcSwap;
 use salver_core::{Code, Error, Servable};
@@ -14,6 +14,8 @@ use tokio::sync::watch;
 
 use crate::metrics::Metrics;
 use crate::reload::Reloads;
+use crate::report;
+use crate::services::{mapped_services, Description, Method, Services};
 use crate::settings::Settings;
 
 /// A version that does not answer: where it is in its life.
@@ -57,6 +59,12 @@ pub struct Shared {
     /// For what must be answered however busy the server is: health.
     pub aside: Arc<Admission>,
     pub metrics: Metrics,
+    /// Users' own gRPC services.
+    pub services: ArcSwap<Services>,
+    /// The two parts of them: those of the process, and those of servables.
+    parts: Mutex<(Services, Services)>,
+    /// What is known of the other services. Made when somebody asks for it.
+    built_in: OnceLock<Result<Description, Error>>,
     pub reloads: Reloads,
     absent: ArcSwap<Vec<Absent>>,
     draining: AtomicBool,
@@ -75,13 +83,63 @@ impl Shared {
         let outgoing = Admission::new(u64::MAX, settings.max_bytes_in_flight);
         let aside = Admission::new(ASIDE_CALLS, ASIDE_BYTES);
         let (absent, draining, reloads) = (ArcSwap::default(), AtomicBool::new(false), Reloads::default());
-        Shared { settings, router, admission, outgoing, aside, metrics, reloads, absent, draining, changes, stopping }
+        Shared {
+            settings,
+            router,
+            admission,
+            outgoing,
+            aside,
+            metrics,
+            services: ArcSwap::default(),
+            parts: Mutex::default(),
+            built_in: OnceLock::new(),
+            reloads,
+            absent,
+            draining,
+            changes,
+            stopping,
+        }
     }
 
     pub fn publish(&self, routes: Routes<Version>, absent: Vec<Absent>) {
         self.absent.store(Arc::new(absent));
+        let mapped = mapped_services(&routes);
         self.router.publish(routes);
+        self.change_services(|parts| parts.1 = mapped);
         self.changes.send_modify(|turn| *turn += 1);
+    }
+
+    /// Replaces, atomically, the services of users' own.
+    pub fn serve_services(&self, services: Services) {
+        self.change_services(|parts| parts.0 = services);
+        self.changes.send_modify(|turn| *turn += 1);
+    }
+
+    fn change_services(&self, change: impl FnOnce(&mut (Services, Services))) {
+        let mut parts = self.parts.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        change(&mut parts);
+        let (services, problems) = parts.0.with(&parts.1);
+        problems.iter().for_each(|problem| report::event(format_args!("{problem}")));
+        self.services.store(Arc::new(services));
+    }
+
+    /// What is known of the services that every server has. The first time takes some milliseconds.
+    pub fn built_in(&self) -> Result<&Description, Error> {
+        self.built_in.get_or_init(Description::built_in).as_ref().map_err(Error::clone)
+    }
+
+    /// Whether that is made.
+    pub fn knows_built_in(&self) -> bool {
+        self.built_in.get().is_some()
+    }
+
+    /// The method of a user's own service at a path, and whether there are any.
+    pub fn own_method(&self, path: &str) -> (Option<Arc<Method>>, bool) {
+        let services = self.services.load();
+        match services.is_empty() {
+            true => (None, false),
+            false => (services.find(path), true),
+        }
     }
 
     /// Refuses new calls and tells everybody who watches.

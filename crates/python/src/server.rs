@@ -8,11 +8,14 @@ use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use salver_core::Code;
 use salver_engine::{Entry, Routes, Version as Engine};
+use salver_front::services::{Backend, Description, Method, Services};
 use salver_front::tls::TlsFiles;
 use salver_front::{Absent, ListenError, Reload as Asked, Server as Front, Settings, State, Verdict};
 
+use crate::calls::Calls;
 use crate::descriptor::owned;
 use crate::version::Version;
+use crate::workers::Workers;
 
 #[pyclass(frozen, module = "salver._native")]
 pub struct Server(Front);
@@ -65,6 +68,13 @@ impl Reload {
     }
 }
 
+/// (service, methods, files): of each method its name, whether callers stream, whether handlers do.
+type Service = (String, Vec<(String, bool, bool)>, Option<Vec<u8>>);
+
+fn files((certificate, private_key, client_ca): (String, String, Option<String>)) -> TlsFiles {
+    TlsFiles { certificate: certificate.into(), private_key: private_key.into(), client_ca: client_ca.map(Into::into) }
+}
+
 #[pymethods]
 impl Server {
     #[new]
@@ -76,12 +86,40 @@ impl Server {
 
     #[pyo3(signature = (address, tls))]
     fn listen(&self, py: Python<'_>, address: &str, tls: Option<(String, String, Option<String>)>) -> PyResult<String> {
-        let files = |(certificate, private_key, client_ca): (String, String, Option<String>)| TlsFiles {
-            certificate: certificate.into(),
-            private_key: private_key.into(),
-            client_ca: client_ca.map(Into::into),
-        };
         py.detach(|| self.0.listen(address, tls.map(files))).map_err(|error| listen_error(address, error))
+    }
+
+    #[pyo3(signature = (socket, tls))]
+    fn adopt(&self, py: Python<'_>, socket: RawFd, tls: Option<(String, String, Option<String>)>) -> PyResult<String> {
+        let socket = owned(socket)?;
+        py.detach(|| self.0.adopt(socket, tls.map(files))).map_err(|error| listen_error("the socket", error))
+    }
+
+    #[pyo3(signature = (services, calls, others = false, workers = BTreeMap::new()))]
+    fn serve_services(
+        &self,
+        services: Vec<Service>,
+        calls: &Calls,
+        others: bool,
+        workers: BTreeMap<String, Bound<'_, Workers>>,
+    ) -> PyResult<()> {
+        let backend = Backend::Local(Arc::clone(&calls.0));
+        let mut descriptions = Vec::new();
+        let mut methods = Vec::new();
+        for (service, declared, files) in services {
+            let processes = workers.get(&service).map(|workers| Backend::Workers(Arc::clone(&workers.get().0)));
+            let answers = processes.unwrap_or_else(|| backend.clone());
+            for (method, client_streams, server_streams) in declared {
+                let path = format!("/{service}/{method}");
+                methods.push(Method::new(path, client_streams, server_streams, answers.clone()));
+            }
+            let read = files.map(|files| Description::read(files.into())).transpose();
+            let read = read.map_err(|error| PyErr::new::<PyValueError, _>(format!("service {service}: {error}")))?;
+            descriptions.extend(read.map(Arc::new));
+        }
+        let services = Services::new(methods, others.then_some(backend));
+        self.0.serve_services(services.described(descriptions));
+        Ok(())
     }
 
     #[pyo3(signature = (versions, absent, labels = BTreeMap::new()))]
@@ -109,9 +147,9 @@ impl Server {
         Ok(())
     }
 
-    fn adopt(&self, connection: RawFd) -> PyResult<()> {
+    fn serve_admin(&self, connection: RawFd) -> PyResult<()> {
         let connection = UnixStream::from(owned(connection)?);
-        self.0.adopt(connection).map_err(|error| listen_error("the admin's socket", error))
+        self.0.serve_admin(connection).map_err(|error| listen_error("the admin's socket", error))
     }
 
     fn next_reload(&self, py: Python<'_>) -> Option<Reload> {

@@ -9,6 +9,7 @@ use salver_core::Servable;
 use salver_engine::{Reason, StageStatistics, Version as Engine};
 use salver_exec::link::{spawn_link, LaneFiles, LinkHandle, LinkOptions};
 use salver_exec::{spawn_lane, Layout, ModelStage};
+use salver_wire::proto::mapped;
 use serde_json::{json, Value};
 
 use crate::descriptor::owned;
@@ -30,6 +31,7 @@ impl Version {
     #[new]
     fn new(servable: &str) -> PyResult<Version> {
         let servable = Servable::from_json(servable).map_err(PyErr::new::<PyValueError, _>)?;
+        mapped(&servable).map_err(PyErr::new::<PyValueError, _>)?;
         let engine = Engine::new(servable).map_err(|error| PyErr::new::<PyValueError, _>(error.to_string()))?;
         Ok(Version { engine, lanes: Mutex::default() })
     }

@@ -9,10 +9,13 @@ mod leading;
 pub mod mindspore;
 pub mod numbers;
 mod object;
+pub mod proto;
 mod protobuf;
+pub mod reflection;
 mod rows;
 pub mod tensorflow;
 mod text;
+pub mod web;
 
 pub use details::{details, Parameters};
 pub use exchange::{Body, Exchange, GrpcReply, HttpReply, Streamed, Target};

@@ -1,6 +1,6 @@
 """What an author's code may ask about a call, and what it may say of one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 
@@ -26,6 +26,11 @@ class Context:
     def metadata(self) -> Mapping[str, str]:
         """gRPC metadata or HTTP headers by their names in lower case; what came several times is joined by commas."""
         return self._metadata
+
+    @property
+    def metadata_pairs(self) -> Sequence[tuple[str, str]]:
+        """The same one by one, as it was sent: values of names in `-bin` are base64."""
+        return list(self._metadata.items())
 
     @property
     def parameters(self) -> Mapping[str, str | int | float | bool]:

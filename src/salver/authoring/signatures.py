@@ -110,6 +110,11 @@ def read_signature(function: Callable[..., Any], sequences: bool | None = None) 
     )
 
 
+def annotation_of(function: Callable[..., Any], name: str) -> Any:
+    """What a parameter is annotated with, or `inspect.Parameter.empty`. Raises Unusable if it cannot be read."""
+    return _Hints(function, place_of(function)).of(name)
+
+
 class _Hints:
     """A function's annotations, of which those that are text are read one by one, so that errors can name them."""
 

@@ -4,6 +4,7 @@ The forms must stay those of the crate `salver-core`; a test loads one into the 
 """
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -131,6 +132,36 @@ class Method:
         return f"{self.name}{self.contract}" + (", as a sequence" if self.sequence else "")
 
 
+Fields = tuple[tuple[str, str], ...]
+"""Names of ports, each with the field of a message that it is; `WHOLE` is the message itself."""
+
+WHOLE = "."
+STATUS = "@status"
+"""In the place of a field of replies: how the call ended, for methods that take and give whole messages."""
+
+
+@dataclass(frozen=True)
+class Rpc:
+    """A method as an rpc of a service: one message is one row."""
+
+    rpc: str
+    method: str
+    inputs: Fields
+    outputs: Fields
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service of a `.proto` file by its full name, and the encoded FileDescriptorSet that describes it.
+
+    Its other rpcs answer that they are not implemented.
+    """
+
+    name: str
+    descriptors: bytes
+    rpcs: tuple[Rpc, ...]
+
+
 @dataclass(frozen=True)
 class Servable:
     """One version of what is served under one name."""
@@ -140,6 +171,7 @@ class Servable:
     runtime: str
     methods: tuple[Method, ...]
     stages: tuple[StageSpec, ...]
+    services: tuple[Service, ...] = ()
 
     def to_json(self) -> str:
         """The document that `salver._native.Version` is made from."""
@@ -149,6 +181,7 @@ class Servable:
             "runtime": self.runtime,
             "methods": [_method(method) for method in self.methods],
             "stages": [_stage(stage) for stage in self.stages],
+            "services": [_service(service) for service in self.services],
         }
         return json.dumps(form)
 
@@ -194,6 +227,14 @@ def _stage(stage: StageSpec) -> dict[str, object]:
     }
 
 
+def _service(service: Service) -> dict[str, object]:
+    methods = [
+        {"rpc": each.rpc, "method": each.method, "inputs": dict(each.inputs), "outputs": dict(each.outputs)}
+        for each in service.rpcs
+    ]
+    return {"name": service.name, "descriptors": b64encode(service.descriptors).decode(), "methods": methods}
+
+
 def _ports(ports: Sequence[Port]) -> list[dict[str, object]]:
     return [asdict(port) for port in ports]
 
@@ -210,6 +251,7 @@ def servable_from_form(form: Mapping[str, Any]) -> Servable:
         form["runtime"],
         tuple(_method_from(each) for each in form["methods"]),
         tuple(_stage_from(each) for each in form["stages"]),
+        tuple(_service_from(each) for each in form["services"]),
     )
 
 
@@ -237,6 +279,14 @@ def _stage_from(form: Mapping[str, Any]) -> StageSpec:
 def policy_from_form(form: Mapping[str, Any]) -> Policy:
     """A policy from a parsed document, which has lists for tuples."""
     return Policy(**{**form, "allowed_batch_sizes": tuple(form.get("allowed_batch_sizes", ()))})
+
+
+def _service_from(form: Mapping[str, Any]) -> Service:
+    rpcs = tuple(
+        Rpc(each["rpc"], each["method"], tuple(each["inputs"].items()), tuple(each["outputs"].items()))
+        for each in form["methods"]
+    )
+    return Service(form["name"], b64decode(form["descriptors"]), rpcs)
 
 
 def _ports_from(forms: Sequence[Mapping[str, Any]]) -> tuple[Port, ...]:

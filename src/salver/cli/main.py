@@ -42,12 +42,14 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="store_true", help="print the version")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_serve(commands)
+    _add_run(commands)
     _add_worker(commands)
     _add_check(commands)
     _add_inspect(commands)
     _add_tensorflow_serving(commands)
     _add_status(commands)
     _add_call(commands)
+    _add_proto(commands)
     _add_admin(commands)
     return parser
 
@@ -66,6 +68,20 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     _add_place(serve, "?")
     _add_settings(serve, SETTINGS)
     serve.set_defaults(run=_serve)
+
+
+def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    run = commands.add_parser(
+        "run",
+        help="run a gRPC server's script on the native server",
+        description="Runs a script as `python SCRIPT.py` does, with the native server under its grpc.server and "
+        "grpc.aio.server: the script, its servicers and its generated code stay as they are, and its ports also answer "
+        "JSON, gRPC-Web, Connect, reflection, health and metrics. Processes that it starts by multiprocessing get it, "
+        "too. The exit status is the script's; 1 if it made no gRPC server, 2 if it cannot be read.",
+    )
+    run.add_argument("script", metavar="SCRIPT.py", help="the script that starts your server")
+    run.add_argument("arguments", metavar="ARG", nargs=argparse.REMAINDER, help="its own arguments")
+    run.set_defaults(run=_run)
 
 
 def _add_settings(parser: argparse.ArgumentParser, settings: "Sequence[Setting]") -> None:
@@ -165,6 +181,22 @@ def _add_call(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     call.set_defaults(run=_call)
 
 
+def _add_proto(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    proto = commands.add_parser(
+        "proto",
+        help="print a servable's contract as a .proto file",
+        description="Prints a .proto file with the methods of a servable as rpcs of a service: tensors as repeated "
+        "numbers, text and bytes as they are, sequences as streams. It takes them from a running server, or from "
+        "files, which it loads as `salver check` does.",
+    )
+    text = "the folder of servables, or one servable's own code, or its folder; or a server's address: "
+    proto.add_argument("place", metavar="DIR|FILE.py|ADDR", help=text + _ADDRESS_HELP)
+    proto.add_argument("servable", metavar="NAME", nargs="?", help="the servable; not needed where there is only one")
+    proto.add_argument("--servable-version", metavar="N", type=int, help="the version; the latest if not given")
+    _add_connection(proto)
+    proto.set_defaults(run=_proto)
+
+
 _DEFAULT = "127.0.0.1:8500"
 _ADMIN_HELP = "the socket that was given to the server as --admin [SALVER_ADMIN]"
 _ADDRESS_HELP = "host:port or unix:path, after tls: if the server has a certificate"
@@ -239,6 +271,12 @@ def _serve(options: argparse.Namespace) -> int:
     return run(options)
 
 
+def _run(options: argparse.Namespace) -> int:
+    from salver.cli.run import run
+
+    return run(options)
+
+
 def _worker(options: argparse.Namespace) -> int:
     from salver.cli.worker import run
 
@@ -285,5 +323,11 @@ def _call(options: argparse.Namespace) -> int:
     # gRPC's own lines would come before ours.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from salver.cli.call import run
+
+    return run(options)
+
+
+def _proto(options: argparse.Namespace) -> int:
+    from salver.cli.proto import run
 
     return run(options)

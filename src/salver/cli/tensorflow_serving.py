@@ -88,6 +88,7 @@ def _config(flags: Flags, environment: Mapping[str, str]) -> Config:
         listen=_addresses(flags, ssl),
         watch_s=float(poll_s) if poll_s > 0 else None,
         load_retries=max(0, flags.number("max_num_load_retries")),
+        cors_origins=("*",) if flags.is_set("rest_api_enable_cors_support") else (),
         load_retry_s=max(1, flags.number("load_retry_interval_micros")) / 1e6,
         http_timeout_s=timeout_ms / 1000 if timeout_ms > 0 else None,
         tensorflow_metrics=_metrics(flags),

@@ -1,6 +1,5 @@
 """The synchronous client: arrays in, arrays out, over KServe V2 on gRPC."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -14,8 +13,9 @@ from salver.client import messages
 from salver.client.arrays import Array, decoded, encoded
 from salver.client.endpoint import Endpoint, File, endpoint
 from salver.client.errors import Unavailable, from_status
+from salver.client.readiness import RECONNECT, Progress, wait
+from salver.client.retry import ONCE, Attempts, Retry
 
-_POLL_S = 0.02
 _MESSAGE_BYTES = 512 * 1024**2
 
 
@@ -44,13 +44,21 @@ class Client:
 
     The address is as a server prints it: `host:port` or `unix:path`, after `tls:` if it has a certificate. `ca` names
     the authority of the server's certificate, `certificate` and `key` your own where it demands one: PEM files.
-    Raises the errors of `salver.client.errors`; `timeout` is in seconds, and None waits for ever.
+    With `retry` calls that the server is unavailable for are tried again. Raises the errors of
+    `salver.client.errors`; `timeout` is in seconds, for all attempts together, and None waits for ever.
     """
 
     def __init__(
-        self, address: str, *, ca: File | None = None, certificate: File | None = None, key: File | None = None
+        self,
+        address: str,
+        *,
+        ca: File | None = None,
+        certificate: File | None = None,
+        key: File | None = None,
+        retry: Retry | None = None,
     ) -> None:
         self._channel = _channel(endpoint(address, ca, certificate, key))
+        self._retry = retry or ONCE
 
     def infer(
         self,
@@ -60,15 +68,20 @@ class Client:
         method: str | None = None,
         version: int | None = None,
         timeout: float | None = None,
+        idempotent: bool = True,
     ) -> dict[str, Array]:
-        """Call a method, the default one if none is named, of the latest version if none is named."""
+        """Call a method, the default one if none is named, of the latest version if none is named.
+
+        One that is not `idempotent`, because to run it twice is not the same as once, is never tried again.
+        """
         request = messages.ModelInferRequest(model_name=_name(servable, method), model_version=_text(version))
         for name, value in inputs.items():
             array = np.asarray(value)
             datatype, raw = encoded(name, array)
             request.inputs.add(name=name, datatype=datatype, shape=array.shape)
             request.raw_input_contents.append(raw)
-        reply = self._call("ModelInfer", request, messages.ModelInferResponse, timeout)
+        retry = self._retry if idempotent else ONCE
+        reply = self._call("ModelInfer", request, messages.ModelInferResponse, timeout, retry)
         pairs = zip(reply.outputs, reply.raw_output_contents, strict=True)
         return {each.name: decoded(each.name, each.datatype, tuple(each.shape), raw) for each, raw in pairs}
 
@@ -77,7 +90,7 @@ class Client:
     ) -> Metadata:
         """The inputs and outputs of a method."""
         request = messages.ModelMetadataRequest(name=_name(servable, method), version=_text(version))
-        reply = self._call("ModelMetadata", request, messages.ModelMetadataResponse, timeout)
+        reply = self._call("ModelMetadata", request, messages.ModelMetadataResponse, timeout, self._retry)
         return Metadata(
             reply.name, tuple(reply.versions), reply.platform, _tensors(reply.inputs), _tensors(reply.outputs)
         )
@@ -94,19 +107,12 @@ class Client:
         status: str = type(reply).ServingStatus.Name(reply.status)
         return status
 
-    def wait_until_ready(self, timeout: float) -> None:
-        """Return once the server answers calls. Raises Unavailable when the time is up."""
-        deadline = time.monotonic() + timeout
-        while True:
-            left = deadline - time.monotonic()
-            try:
-                if self.is_ready(timeout=max(left, _POLL_S)):
-                    return
-            except Unavailable:
-                pass
-            if left <= 0:
-                raise Unavailable(f"the server was not ready within {timeout:g} s")
-            time.sleep(_POLL_S)
+    def wait_until_ready(self, timeout: float, progress: Progress | None = None) -> None:
+        """Return once the server answers calls. Raises Unavailable when the time is up.
+
+        `progress` is told for how many seconds it has been waited for, and why it is not ready yet.
+        """
+        wait(self._why_not_ready, timeout, progress)
 
     def close(self) -> None:
         """End the connection; calls that are under way fail."""
@@ -120,17 +126,23 @@ class Client:
     ) -> None:
         self.close()
 
-    def _call(self, rpc: str, request: Any, reply: Any, timeout: float | None) -> Any:
-        return self._call_method(f"/inference.GRPCInferenceService/{rpc}", request, reply, timeout)
+    def _why_not_ready(self, timeout: float) -> str | None:
+        try:
+            return None if self.is_ready(timeout) else "it does not answer calls yet"
+        except Unavailable as error:
+            return str(error)
 
-    def _call_method(self, path: str, request: Any, reply: Any, timeout: float | None) -> Any:
+    def _call(self, rpc: str, request: Any, reply: Any, timeout: float | None, retry: Retry = ONCE) -> Any:
+        return self._call_method(f"/inference.GRPCInferenceService/{rpc}", request, reply, timeout, retry)
+
+    def _call_method(self, path: str, request: Any, reply: Any, timeout: float | None, retry: Retry = ONCE) -> Any:
         call = self._channel.unary_unary(
             path, request_serializer=type(request).SerializeToString, response_deserializer=reply.FromString
         )
         try:
-            return call(request, timeout=timeout)
+            return Attempts(retry, timeout).run(lambda left: call(request, timeout=left))
         except grpc.RpcError as error:
-            raise from_status(error.code().name, error.details() or "") from None
+            raise from_status(error.code().name, error.details() or "", error.trailing_metadata()) from None
 
 
 def _channel(server: Endpoint) -> grpc.Channel:
@@ -139,6 +151,7 @@ def _channel(server: Endpoint) -> grpc.Channel:
         ("grpc.max_receive_message_length", _MESSAGE_BYTES),
         # Another server at the same address must not be answered for by an old connection.
         ("grpc.use_local_subchannel_pool", 1),
+        *RECONNECT,
     ]
     if not server.secure:
         return grpc.insecure_channel(server.target, options)

@@ -10,16 +10,31 @@
     ├── Unsupported          the server does not do this
     └── ServerFailed         the model failed, or the server did
 
-`code` is the name of the gRPC status, None where the client itself refused.
+`code` is the name of the gRPC status, None where the client itself refused. `metadata` is what the server sent with it,
+`details` the messages of its rich status.
 """
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from salver.client.rich import Detail
 
 
 class SalverError(Exception):
     """The base of the family."""
 
-    def __init__(self, text: str, code: str | None = None) -> None:
+    def __init__(self, text: str, code: str | None = None, metadata: Iterable[Any] | None = None) -> None:
         super().__init__(text)
         self.code = code
+        self.metadata = tuple(metadata or ())
+
+    @property
+    def details(self) -> "tuple[Detail, ...]":
+        """The messages of a rich status, which most errors do not have."""
+        from salver.client.rich import details_of
+
+        return details_of(self.metadata)
 
 
 class InvalidCall(SalverError):
@@ -65,6 +80,6 @@ _BY_CODE: dict[str, type[SalverError]] = {
 }
 
 
-def from_status(code: str, text: str) -> SalverError:
+def from_status(code: str, text: str, metadata: Iterable[Any] | None = None) -> SalverError:
     """The error for a gRPC status, by its name."""
-    return _BY_CODE.get(code, ServerFailed)(text or code, code)
+    return _BY_CODE.get(code, ServerFailed)(text or code, code, metadata)

@@ -15,6 +15,7 @@ from salver.config.values import (
     optional_path,
     optional_seconds,
     optional_socket,
+    origins,
     seconds,
     size,
     whole_number,
@@ -83,6 +84,13 @@ class Config:
     max_streams: int = _setting("1000", _POSITIVE, "N", "requests at once on one HTTP/2 connection")
     max_calls: int = _setting("10000", _POSITIVE, "N", "calls in flight; more are refused")
     max_bytes_in_flight: int = _setting("1GiB", size, "SIZE", "bytes of requests in flight; more are refused")
+    cors_origins: tuple[str, ...] = _setting(
+        "",
+        origins,
+        "ORIGINS",
+        "web pages that browsers let use this server: origins such as https://app.example.com, with commas, or * for "
+        "all; if not given, none",
+    )
     header_timeout_s: float = _setting("10", seconds, "S", "how long a request's header may take to arrive")
     reply_timeout_s: float = _setting(
         "60", seconds, "S", "how long a reply that comes item by item may wait to be read before its call is cancelled"
@@ -198,6 +206,7 @@ def native_settings(config: Config, speaks: Speaks = "everything") -> str:
             "tensor_content": config.tensor_content,
             "tensorflow_metrics": config.tensorflow_metrics,
             "speaks": speaks,
+            "cors_origins": config.cors_origins,
         }
     )
 

@@ -1,7 +1,11 @@
 """How the text of a setting is read. Every function raises ValueError saying what was expected."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
+
+# As browsers write it: lower case, and no slash at the end.
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#,\sA-Z]+")
 
 _UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 
@@ -68,6 +72,14 @@ def optional_path(text: str) -> str | None:
     if text and not text.startswith("/"):
         raise ValueError("expected a path from / on, such as /monitoring/prometheus/metrics")
     return text or None
+
+
+def origins(text: str) -> tuple[str, ...]:
+    """Origins of web pages, with commas: `https://app.example.com,http://localhost:3000`; or `*`."""
+    given = tuple(each.strip() for each in text.split(",")) if text else ()
+    if not all(each == "*" or _ORIGIN.fullmatch(each) for each in given):
+        raise ValueError("expected origins such as https://app.example.com or http://localhost:3000, or *")
+    return given
 
 
 def one_of(*choices: str) -> Callable[[str], str]:

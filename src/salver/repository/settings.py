@@ -58,6 +58,7 @@ class ServableSettings:
     workers: int | None = _key(None, values.whole_number(_MOST_THREADS))
     run_timeout_s: float | None = _key(None, values.seconds)
     in_process: bool = _key(False, values.boolean)
+    proto: bool = _key(False, values.boolean)
     onnx: OnnxSettings = field(default=OnnxSettings(), metadata={"table": OnnxSettings})
     saved_model: SavedModelSettings = field(default=SavedModelSettings(), metadata={"table": SavedModelSettings})
 

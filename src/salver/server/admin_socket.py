@@ -107,7 +107,7 @@ class _Handler(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         with suppress(OSError, RuntimeError):
             if self.request.recv(len(_HTTP2), socket.MSG_PEEK) == _HTTP2:
-                self.server.commands.adopt(self.request.detach())
+                self.server.commands.serve_admin(self.request.detach())
                 return
             while line := self.rfile.readline(_LONGEST):
                 self.wfile.write(json.dumps(self.server.commands.answer(line)).encode() + b"\n")

@@ -137,9 +137,9 @@ class LiveServer:
             publish(front, self._joined.beside(self._routes))
         return front.listen(target, tls)
 
-    def adopt(self, connection: int) -> None:
-        """Serve a connection whose caller may change what is served; see `_native.Server.adopt`."""
-        self._fronts[0].adopt(connection)
+    def serve_admin(self, connection: int) -> None:
+        """Serve a connection whose caller may change what is served; see `_native.Server.serve_admin`."""
+        self._fronts[0].serve_admin(connection)
 
     def next_reload(self) -> _native.Reload | None:
         """The next request to change what is served; see `_native.Server.next_reload`."""

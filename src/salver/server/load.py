@@ -11,6 +11,7 @@ from salver.problems import Problem, Unusable
 from salver.repository.scan import Refused, Repository, VersionFolder
 from salver.runtimes import table
 from salver.runtimes.base import Host, Loaded
+from salver.server.own_service import with_service
 from salver.server.routes import Absent
 
 _POLL_S = 0.02
@@ -113,13 +114,10 @@ def _running(folder: VersionFolder, host: Host, watch: Watch) -> Running:
     loaded = table.load(folder, host)
     watch.loaded(loaded)
     try:
-        version = _native.Version(loaded.servable.to_json())
-    except ValueError as error:
+        version = _version(folder, loaded)
+    except Unusable:
         loaded.close()
-        what = f"does not hold together: {error}"
-        raise Unusable(
-            folder.artefact, what, "mend its methods; if they are right, this is a mistake of salver"
-        ) from None
+        raise
     try:
         loaded.start(version)
     except BaseException:
@@ -128,3 +126,13 @@ def _running(folder: VersionFolder, host: Host, watch: Watch) -> Running:
         loaded.close()
         raise
     return Running(loaded, version)
+
+
+def _version(folder: VersionFolder, loaded: Loaded) -> _native.Version:
+    if folder.settings.proto:
+        loaded.servable = with_service(loaded.servable, folder.artefact)
+    try:
+        return _native.Version(loaded.servable.to_json())
+    except ValueError as error:
+        remedy = "mend its methods; if they are right, this is a mistake of salver"
+        raise Unusable(folder.artefact, f"does not hold together: {error}", remedy) from None

@@ -45,6 +45,8 @@ def _lines(servable: Servable, loaded: Loaded) -> list[str]:
         stages = [servable.stages[step.stage] for step in method.plan.steps]
         names = [f"{stage.name}: " if len(stages) > 1 else "" for stage in stages]
         lines += [f"    {name}{_batching(stage)}" for name, stage in zip(names, stages, strict=True)]
+    for service in servable.services:
+        lines.append(f"    service {service.name}: {', '.join(rpc.rpc for rpc in service.rpcs)}")
     return lines
 
 

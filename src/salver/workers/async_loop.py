@@ -35,31 +35,44 @@ class _AsyncLane:
         try:
             await self._ended
         finally:
+            self._forget_to_look()
             loop.remove_reader(self._lane.link.fileno())
             for task in self._tasks:
                 task.cancel()
 
     def _look(self) -> None:
         """Take what has come; tell those who wait for news, and end those whose callers have left."""
-        if self._again is not None:
-            self._again.cancel()
-            self._again = None
+        self._forget_to_look()
         try:
-            while (taken := self._lane.take(wait=False)) is not None:
-                task = asyncio.get_running_loop().create_task(self._run(taken))
-                self._tasks[task] = taken
-                task.add_done_callback(self._done)
-            for task, taken in list(self._tasks.items()):
-                sequence = isinstance(taken.stage, AsyncSequenceStage | SequenceStage)
-                # Asking also reads what came, which one that is leaving takes no more.
-                if (sequence or self._lane.is_leaving) and self._lane.link.has_left(taken.number, 0) and sequence:
-                    self._cancel(task)
+            self._take()
+            if self._end_those_left():
+                # Asking may have brought what nothing else would tell of.
+                self._take()
+                self._look_in(_POLL_S)
         except OSError as error:
             self._end(error)
         self._came.set()
         self._came.clear()
         if self._lane.link.ended or (self._lane.is_leaving and not self._tasks):
             self._end(None)
+
+    def _take(self) -> None:
+        while (taken := self._lane.take(wait=False)) is not None:
+            task = asyncio.get_running_loop().create_task(self._run(taken))
+            self._tasks[task] = taken
+            task.add_done_callback(self._done)
+
+    def _end_those_left(self) -> bool:
+        """End sequences whose callers have left; gives whether the link was asked, which also reads what came."""
+        asked = False
+        for task, taken in list(self._tasks.items()):
+            sequence = isinstance(taken.stage, AsyncSequenceStage | SequenceStage)
+            # One that is leaving takes nothing more, so that only this reads.
+            if sequence or self._lane.is_leaving:
+                asked = True
+                if self._lane.link.has_left(taken.number, 0) and sequence:
+                    self._cancel(task)
+        return asked
 
     def _leave(self, leaving: Leaving) -> None:
         """It is readable from now on, which is no news any more."""
@@ -108,6 +121,7 @@ class _AsyncLane:
         except asyncio.CancelledError:
             if not self._lane.link.has_left(taken.number, 0):
                 raise
+            self._look_in(0.0)
         finally:
             if isinstance(items, AsyncGenerator):
                 await items.aclose()
@@ -123,11 +137,16 @@ class _AsyncLane:
     def _look_in(self, delay: float) -> None:
         """Look again after so long, or sooner."""
         loop = asyncio.get_running_loop()
-        if self._again is not None:
-            if self._again.when() <= loop.time() + delay:
-                return
-            self._again.cancel()
+        if self._again is not None and self._again.when() <= loop.time() + delay:
+            return
+        self._forget_to_look()
         self._again = loop.call_later(delay, self._look)
+
+    def _forget_to_look(self) -> None:
+        """Also at the end: who is to look again holds the link, which would not be closed."""
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
 
 
 async def _stepped(items: Iterator[list[Column]]) -> AsyncIterator[list[Column]]:

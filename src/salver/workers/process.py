@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -24,14 +24,17 @@ _ORDERLY_S, _TERMINATE_S = 10.0, 2.0
 class WorkerProcess(WorkerHandle):
     """Made in a thread that lives as long as the server, for the kernel ends the worker with that thread.
 
-    `stdout` and `stderr` are told what it prints.
+    `stdout` and `stderr` are told what it prints. `work` may name the module whose
+    function `work` it runs.
     """
 
-    def __init__(self, environment: Mapping[str, str], stdout: Several, stderr: Several) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], stdout: Several, stderr: Several, work: Sequence[str] = ()
+    ) -> None:
         own, its = pair()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, str(_PROGRAM), "--control", str(its.fileno())],
+                [sys.executable, str(_PROGRAM), "--control", str(its.fileno()), *work],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""The program of a worker process: `python start_worker.py --control FD`, started by its server alone.
+"""The program of a worker process: `python start_worker.py --control FD [MODULE]`, started by its server alone.
 
 It is told what to run over the control connection. It ends with its server, whatever its author's code is doing, and
 hands none of the server's connections on to its own children.
@@ -11,12 +11,13 @@ import socket
 import struct
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 
 def main(arguments: Sequence[str]) -> int:
     """Be a worker; gives the exit status."""
-    if len(arguments) != 2 or arguments[0] != "--control" or not arguments[1].isdecimal():
+    if len(arguments) not in (2, 3) or arguments[0] != "--control" or not arguments[1].isdecimal():
         print("start_worker.py is started by a salver server: python start_worker.py --control FD", file=sys.stderr)
         return 2
     connected = socket.socket(fileno=int(arguments[1]))
@@ -25,11 +26,12 @@ def main(arguments: Sequence[str]) -> int:
     _be_quiet_neighbour()
     _find_salver()
     from salver.workers.control import Control
-    from salver.workers.worker import work
 
+    work = import_module(*arguments[2:] or ["salver.workers.worker"]).work
     _leave_to_the_worker([connected.fileno()])
     # Whatever hangs in the author's code or in a destructor, a worker without a server has nothing to do.
-    return work(Control(connected), lambda: os._exit(1), _leave_to_the_worker)
+    status: int = work(Control(connected), lambda: os._exit(1), _leave_to_the_worker)
+    return status
 
 
 def _end_with_the_server(control: socket.socket) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from functools import partial
-from typing import Any, TypedDict, TypeVar
+from typing import Any, Protocol, TypedDict, TypeVar
 
 from salver import _native
 from salver.authoring.manifest import Manifest
@@ -16,10 +16,18 @@ from salver.workers.post import Post
 from salver.workers.relay import Relay
 from salver.workers.worker_set import WorkerSet
 
-T = TypeVar("T")
-W = TypeVar("W", bound=WorkerSet)
-
 _FLUSH_S = 2.0
+
+
+class Held(Protocol):
+    """Workers, of whatever kind, of a supervisor's."""
+
+    async def close(self) -> None:
+        """End them."""
+
+
+T = TypeVar("T")
+W = TypeVar("W", bound=Held)
 
 
 class Equipment(TypedDict):
@@ -63,7 +71,7 @@ class Supervisor:
     def __init__(self, patience: Patience | None = None) -> None:
         self._patience = patience or Patience()
         self._relay = Relay()
-        self._sets: list[WorkerSet] = []
+        self._sets: list[Held] = []
         self._asking = threading.Lock()
         self._stopped = False
         self._loop = asyncio.new_event_loop()
@@ -80,7 +88,7 @@ class Supervisor:
         self._sets.append(workers)
         return workers
 
-    async def dismiss(self, workers: WorkerSet) -> None:
+    async def dismiss(self, workers: Held) -> None:
         """End the workers of a version, and forget them. Belongs to the loop."""
         await workers.close()
         self._sets.remove(workers)

@@ -56,7 +56,7 @@ pub fn method(name: &str, inputs: usize, steps: &[(usize, &[Source])], outputs: 
 }
 
 pub fn servable(stages: Vec<StageSpec>, methods: Vec<Method>) -> Servable {
-    Servable { name: "model".into(), version: 1, runtime: "test".into(), methods, stages }
+    Servable { name: "model".into(), version: 1, runtime: "test".into(), methods, stages, services: vec![] }
 }
 
 /// One stage with this policy, and one method that is just it.

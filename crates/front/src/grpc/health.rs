@@ -1,4 +1,5 @@
-//! `grpc.health.v1`: the server as a whole under the empty name, and each servable under its own.
+//! `grpc.health.v1`: the server as a whole under the empty name, and each servable and each service of a user's own
+//! under its own.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -47,8 +48,14 @@ fn status(shared: &Shared, service: &str) -> Status {
     match shared.router.load().entries().get(service) {
         Some(entry) => serving(!shared.is_draining() && !entry.versions.is_empty()),
         None if service.is_empty() || SERVICES.contains(&service) => serving(shared.is_ready()),
+        None if is_own(shared, service) => serving(!shared.is_draining()),
         None => Status::ServiceUnknown,
     }
+}
+
+/// Whether it is a service of a user's own.
+fn is_own(shared: &Shared, service: &str) -> bool {
+    shared.services.load().methods().any(|method| method.names().0 == service)
 }
 
 fn render(status: Status) -> Body {

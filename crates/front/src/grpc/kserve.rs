@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::{HeaderMap, Response};
-use hyper::body::Incoming;
 use prost::Message;
 use salver_core::Error;
 use salver_wire::kserve::index::IndexRequest;
@@ -20,6 +19,7 @@ use super::service::{deadline, grpc_response, receive, refuse, respond, unimplem
 use super::stream::Conversation;
 use crate::call::call;
 use crate::http::body::ReplyBody;
+use crate::http::request_body::RequestBody;
 use crate::metrics::Protocol;
 use crate::shared::Shared;
 
@@ -27,7 +27,7 @@ pub async fn serve(
     shared: &Arc<Shared>,
     method: &str,
     headers: &HeaderMap,
-    body: Incoming,
+    body: RequestBody,
     began: Instant,
 ) -> Response<ReplyBody> {
     match method {
@@ -54,7 +54,7 @@ pub async fn serve(
     respond(headers, answered.unwrap_or_else(|error| refusal(&error))).await
 }
 
-async fn infer(shared: &Shared, headers: &HeaderMap, body: Incoming, began: Instant) -> Response<ReplyBody> {
+async fn infer(shared: &Shared, headers: &HeaderMap, body: RequestBody, began: Instant) -> Response<ReplyBody> {
     let mut received = match receive(shared, headers, body, began).await {
         Ok(received) => received,
         Err(error) => return refuse(shared, Protocol::KserveGrpc, &error, refusal),
@@ -69,7 +69,7 @@ async fn infer(shared: &Shared, headers: &HeaderMap, body: Incoming, began: Inst
 }
 
 /// Replies come as their requests do.
-fn converse(shared: &Arc<Shared>, headers: &HeaderMap, body: Incoming, began: Instant) -> Response<ReplyBody> {
+fn converse(shared: &Arc<Shared>, headers: &HeaderMap, body: RequestBody, began: Instant) -> Response<ReplyBody> {
     let conversation = deadline(headers, began).and_then(|deadline| {
         let messages = Messages::new(body, request_encoding(headers)?);
         Ok(Conversation::new(Arc::clone(shared), headers.clone(), deadline, messages))

@@ -56,7 +56,7 @@ pub struct Messages<B> {
     rest: Bytes,
 }
 
-/// One message of a stream, under the permit of the call that it asks for.
+/// One message of a stream, under a permit: that of the call that it asks for, or of its bytes alone.
 pub struct Arrived {
     pub message: Bytes,
     pub permit: Permit,
@@ -75,19 +75,33 @@ where
     ///
     /// The inner error is of a message that was not let in, and is skipped. After any other error there are no more.
     pub async fn next(&mut self, shared: &Shared) -> Result<Option<Result<Arrived, Error>>, Error> {
-        let limit = shared.settings.max_message_bytes;
-        let Some(prefix) = self.prefix(limit).await? else { return Ok(None) };
-        let mut permit = match shared.admission.admit() {
-            Ok(permit) => permit,
+        let Some(prefix) = self.prefix(shared.settings.max_message_bytes).await? else { return Ok(None) };
+        match shared.admission.admit() {
+            Ok(permit) => Ok(Some(Ok(self.message(shared, prefix, permit).await?))),
             Err(error) => {
                 self.skip(prefix.length).await?;
-                return Ok(Some(Err(error)));
+                Ok(Some(Err(error)))
             }
-        };
+        }
+    }
+
+    /// The same for messages of one call, which is in already. After an error there are no more.
+    pub async fn next_held(&mut self, shared: &Shared) -> Result<Option<Arrived>, Error> {
+        self.next_under(shared.admission.hold(0)?, shared).await
+    }
+
+    /// The same under this permit.
+    pub async fn next_under(&mut self, permit: Permit, shared: &Shared) -> Result<Option<Arrived>, Error> {
+        let Some(prefix) = self.prefix(shared.settings.max_message_bytes).await? else { return Ok(None) };
+        self.message(shared, prefix, permit).await.map(Some)
+    }
+
+    async fn message(&mut self, shared: &Shared, prefix: Prefix, mut permit: Permit) -> Result<Arrived, Error> {
+        let limit = shared.settings.max_message_bytes;
         let pieces = Pieces::new(&mut self.body, &mut permit, shared.settings.header_timeout());
         let message = part(pieces, &mut self.rest, prefix.length).await?;
         let message = prefix.plain(message, self.encoding, limit, &mut permit).await?;
-        Ok(Some(Ok(Arrived { message, permit })))
+        Ok(Arrived { message, permit })
     }
 
     async fn prefix(&mut self, limit: u64) -> Result<Option<Prefix>, Error> {

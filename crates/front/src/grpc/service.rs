@@ -3,25 +3,25 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::{header, HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
-use hyper::body::Incoming;
 use salver_core::Error;
 use salver_engine::Permit;
 use salver_wire::{mindspore, Body, GrpcReply};
 use tokio::time::timeout_at;
 
 use super::message::{frame_compressed, frame_message, read_message, request_encoding};
-use super::{health, kserve, parse_timeout, tensorflow, write_status};
+use super::{health, kserve, parse_timeout, reflection, services, tensorflow, write_status};
 use crate::call::{call, Facts};
 use crate::http::body::{ReplyBody, Source};
 use crate::http::compression::Encoding;
 use crate::http::receive::Pieces;
+use crate::http::request_body::RequestBody;
 use crate::metrics::Protocol;
-use crate::service::Rights;
+use crate::net::peer::Peer;
 use crate::shared::Shared;
 
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
-const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
-const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
+pub const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+pub const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 const ACCEPTED: HeaderValue = HeaderValue::from_static("identity,gzip,deflate");
 
 /// A health request holds one name.
@@ -33,8 +33,8 @@ pub(super) type Refuse = fn(&Error) -> GrpcReply;
 /// Serves one gRPC request.
 pub async fn serve(
     shared: Arc<Shared>,
-    request: Request<Incoming>,
-    rights: Rights,
+    peer: Arc<Peer>,
+    request: Request<RequestBody>,
     began: Instant,
 ) -> Response<ReplyBody> {
     if request.version() != Version::HTTP_2 {
@@ -51,10 +51,22 @@ pub async fn serve(
             tensorflow::predictions(&shared, method, &parts.headers, body, began).await
         }
         Some(("tensorflow.serving.ModelService", method)) => {
-            tensorflow::models(&shared, (method, rights), &parts.headers, body, began).await
+            tensorflow::models(&shared, (method, peer.rights), &parts.headers, body, began).await
         }
         Some(("grpc.health.v1.Health", method)) => check_health(shared, method, body).await,
-        _ => unimplemented(path),
+        Some((
+            "grpc.reflection.v1.ServerReflection" | "grpc.reflection.v1alpha.ServerReflection",
+            "ServerReflectionInfo",
+        )) => reflection::serve(&shared, &parts.headers, body),
+        _ => {
+            let (found, any) = shared.own_method(path);
+            match found {
+                Some(method) => services::serve(shared, method, peer, (parts, body), began).await,
+                // What a gRPC server says that has services of its own.
+                None if any => status_only(12, "Method not found!"),
+                None => unimplemented(path),
+            }
+        }
     }
 }
 
@@ -69,7 +81,7 @@ pub(super) struct Received {
 pub(super) async fn receive(
     shared: &Shared,
     headers: &HeaderMap,
-    body: Incoming,
+    body: RequestBody,
     began: Instant,
 ) -> Result<Received, Error> {
     let mut permit = shared.admission.admit()?;
@@ -84,7 +96,7 @@ pub(super) async fn receive(
     Ok(Received { message, deadline, permit })
 }
 
-pub(super) fn deadline(headers: &HeaderMap, began: Instant) -> Result<Option<Instant>, Error> {
+pub fn deadline(headers: &HeaderMap, began: Instant) -> Result<Option<Instant>, Error> {
     let Some(timeout) = headers.get("grpc-timeout") else { return Ok(None) };
     let timeout = parse_timeout(timeout.to_str().unwrap_or("?"))?;
     // A deadline beyond the clock's range is none.
@@ -98,7 +110,7 @@ impl Received {
     }
 }
 
-async fn predict(shared: &Shared, headers: &HeaderMap, body: Incoming, began: Instant) -> Response<ReplyBody> {
+async fn predict(shared: &Shared, headers: &HeaderMap, body: RequestBody, began: Instant) -> Response<ReplyBody> {
     let mut received = match receive(shared, headers, body, began).await {
         Ok(received) => received,
         Err(error) => return refuse(shared, Protocol::MindsporeGrpc, &error, mindspore::refuse),
@@ -117,7 +129,7 @@ pub(super) fn refuse(shared: &Shared, protocol: Protocol, error: &Error, refuse:
     plain(refuse(error))
 }
 
-async fn check_health(shared: Arc<Shared>, method: &str, body: Incoming) -> Response<ReplyBody> {
+async fn check_health(shared: Arc<Shared>, method: &str, body: RequestBody) -> Response<ReplyBody> {
     let mut permit = match shared.aside.admit() {
         Ok(permit) => permit,
         Err(error) => return plain(canonical(&error)),
@@ -149,7 +161,8 @@ fn watch_response(statuses: impl Source + 'static) -> Response<ReplyBody> {
 
 pub(super) fn unimplemented(path: &str) -> Response<ReplyBody> {
     let known = "inference.GRPCInferenceService, mindspore.serving.proto.MSService, \
-                 tensorflow.serving.PredictionService, tensorflow.serving.ModelService and grpc.health.v1.Health";
+                 tensorflow.serving.PredictionService, tensorflow.serving.ModelService, grpc.health.v1.Health \
+                 and grpc.reflection.v1.ServerReflection";
     let text = format!("unknown method {path}; this server has the services {known}");
     status_only(12, &text)
 }

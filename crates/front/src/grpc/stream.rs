@@ -9,7 +9,6 @@ use std::task::{ready, Context, Poll};
 use std::time::Instant;
 
 use http::HeaderMap;
-use hyper::body::Incoming;
 use salver_core::Error;
 use salver_engine::Permit;
 use salver_wire::kserve::grpc::{refused_message, Infer};
@@ -21,6 +20,7 @@ use super::message::{frame_message, Arrived as Request, Messages};
 use super::write_status;
 use crate::call::Facts;
 use crate::http::body::Source;
+use crate::http::request_body::RequestBody;
 use crate::metrics::Protocol;
 use crate::net::arrivals::{Arrivals, Arrived};
 use crate::sequence::Sequence;
@@ -59,9 +59,9 @@ struct Open {
 }
 
 /// What was read, and what to read on from.
-type Read = (Messages<Incoming>, Result<Option<Result<Request, Error>>, Error>);
+type Read = (Messages<RequestBody>, Result<Option<Result<Request, Error>>, Error>);
 
-async fn read(shared: Arc<Shared>, mut messages: Messages<Incoming>) -> Read {
+async fn read(shared: Arc<Shared>, mut messages: Messages<RequestBody>) -> Read {
     let read = messages.next(&shared).await;
     (messages, read)
 }
@@ -71,7 +71,7 @@ impl Conversation {
         shared: Arc<Shared>,
         headers: HeaderMap,
         deadline: Option<Instant>,
-        messages: Messages<Incoming>,
+        messages: Messages<RequestBody>,
     ) -> Conversation {
         let mut stopping = shared.stopping();
         let stopping = Box::pin(async move {

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::{HeaderMap, Response};
-use hyper::body::Incoming;
 use salver_core::Error;
 use salver_wire::tensorflow::{
     grpc_status, Form, Inference, MetadataRequest, MultiInference, Origins, Predict, ReloadRequest, StatusRequest, Task,
@@ -15,8 +14,9 @@ use tokio::time::timeout_at;
 use super::service::{receive, refuse, respond, unimplemented, Received};
 use crate::call::{call, find_target};
 use crate::http::body::ReplyBody;
+use crate::http::request_body::RequestBody;
 use crate::metrics::{Api, Protocol};
-use crate::service::Rights;
+use crate::net::peer::Rights;
 use crate::shared::Shared;
 
 /// Requests that the original does not count.
@@ -37,7 +37,7 @@ pub async fn predictions(
     shared: &Shared,
     method: &str,
     headers: &HeaderMap,
-    body: Incoming,
+    body: RequestBody,
     began: Instant,
 ) -> Response<ReplyBody> {
     if !["Predict", "Classify", "Regress", "MultiInference", "GetModelMetadata"].contains(&method) {
@@ -120,7 +120,7 @@ pub async fn models(
     shared: &Shared,
     (method, rights): (&str, Rights),
     headers: &HeaderMap,
-    body: Incoming,
+    body: RequestBody,
     began: Instant,
 ) -> Response<ReplyBody> {
     let received = match receive(shared, headers, body, began).await {

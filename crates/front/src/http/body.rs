@@ -77,9 +77,10 @@ impl Body for ReplyBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self.more {
-            Some(_) => SizeHint::default(),
-            None => SizeHint::with_exact(self.chunks.iter().map(|chunk| chunk.len() as u64).sum()),
+        match (&self.more, &self.trailers) {
+            // With trailers the length says nothing, and gRPC's clients would see it as metadata.
+            (Some(_), _) | (_, Some(_)) => SizeHint::default(),
+            (None, None) => SizeHint::with_exact(self.chunks.iter().map(|chunk| chunk.len() as u64).sum()),
         }
     }
 }

@@ -101,7 +101,7 @@ impl Encoding {
 const LENGTHY: usize = 64 * 1024;
 
 /// Does the work here if it is short, else on a thread kept for such things.
-async fn aside<T: Send + 'static>(bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+pub async fn aside<T: Send + 'static>(bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
     match bytes < LENGTHY {
         true => Ok(work()),
         false => elsewhere(work).await,

@@ -2,9 +2,12 @@
 
 pub mod body;
 pub mod compression;
+pub mod cors;
 mod events;
 mod kserve;
 pub mod mindspore;
 pub mod receive;
+pub mod request_body;
 pub mod routes;
+mod services;
 mod tensorflow;

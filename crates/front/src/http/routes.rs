@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::header::CONTENT_ENCODING;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http_body::Body as HttpBody;
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use salver_core::Error;
@@ -17,37 +18,62 @@ use super::body::ReplyBody;
 use super::compression::{worthwhile, Encoding};
 use super::events::{reply_by_events, wants_events};
 use super::receive::{discard, read_body};
+use super::services::{self, Asked};
 use crate::call::{call, Facts};
 use crate::metrics::{Protocol, CONTENT_TYPE as METRICS_TYPE, TENSORFLOW_CONTENT_TYPE as TENSORFLOW_METRICS_TYPE};
+use crate::net::peer::Peer;
 use crate::sequence::Stream;
 use crate::shared::Shared;
 
 /// Serves one HTTP request.
-pub async fn serve(shared: Arc<Shared>, request: Request<Incoming>, began: Instant) -> Response<ReplyBody> {
+pub async fn serve(
+    shared: Arc<Shared>,
+    peer: Arc<Peer>,
+    request: Request<Incoming>,
+    began: Instant,
+) -> Response<ReplyBody> {
     let (head, body) = request.into_parts();
     let encoding = header(&head.headers, "accept-encoding").and_then(Encoding::accepted);
     let path = head.uri.path().to_owned();
     let reply = match shared.settings.tensorflow_metrics.as_deref().filter(|named| *named == path) {
         Some(_) => get(&head, || page(shared.metrics.render_tensorflow(), TENSORFLOW_METRICS_TYPE)).into(),
-        None => reply(&shared, &path, &head, body, began).await,
+        None => reply(Asked { shared: &shared, peer: &peer, head: &head, began }, &path, body).await,
     };
     match reply {
         Reply::Whole(reply) => respond(reply, encoding).await,
+        Reply::With(reply, headers) => {
+            let mut response = respond(reply, encoding).await;
+            response.headers_mut().extend(headers);
+            response
+        }
         Reply::Stream(response) => response,
     }
 }
 
-async fn reply(shared: &Shared, path: &str, head: &Parts, body: Incoming, began: Instant) -> Reply {
+async fn reply(asked: Asked<'_>, path: &str, body: Incoming) -> Reply {
+    let Asked { shared, head, began, .. } = asked;
     match path.trim_end_matches('/').split_once('/').map_or("", |(_, path)| path) {
         "" | "servables" => get(head, || shared.with_listing(json::listing)).into(),
         "metrics" => get(head, || page(shared.metrics.render(), METRICS_TYPE)).into(),
-        path => answer(shared, path, head, body, began).await,
+        path if is_own(path) => answer(shared, path, head, body, began).await,
+        // Users' own services come before what other servers' clients know.
+        path => match services::find(shared, head) {
+            None => answer(shared, path, head, body, began).await,
+            Some(place) => services::serve(asked, place, body).await,
+        },
     }
+}
+
+/// Whether a path is one of salver's own, whatever services there are.
+fn is_own(path: &str) -> bool {
+    matches!(path.split('/').next(), Some("servables" | "v2"))
 }
 
 /// What a request is answered with.
 pub(super) enum Reply {
     Whole(HttpReply),
+    /// With headers of a handler's own.
+    With(HttpReply, HeaderMap),
     /// What is sent as it is: because it comes with time, or is not HTTP's usual way.
     Stream(Response<ReplyBody>),
 }
@@ -125,7 +151,11 @@ impl Received {
     }
 }
 
-pub(super) async fn receive(shared: &Shared, head: &Parts, mut body: Incoming) -> Result<Received, Error> {
+pub(super) async fn receive<B>(shared: &Shared, head: &Parts, mut body: B) -> Result<Received, Error>
+where
+    B: HttpBody<Data = Bytes> + Unpin + Send + 'static,
+    B::Error: std::fmt::Display,
+{
     let received = try_receive(shared, head, &mut body).await;
     if received.is_err() && head.version < Version::HTTP_2 {
         tokio::spawn(discard(body, shared.settings.clone()));
@@ -133,7 +163,11 @@ pub(super) async fn receive(shared: &Shared, head: &Parts, mut body: Incoming) -
     received
 }
 
-async fn try_receive(shared: &Shared, head: &Parts, body: &mut Incoming) -> Result<Received, Error> {
+async fn try_receive<B>(shared: &Shared, head: &Parts, body: &mut B) -> Result<Received, Error>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
     let mut permit = shared.admission.admit()?;
     let encoding = match header(&head.headers, "content-encoding") {
         Some(name) => Encoding::named(name)?,
@@ -172,7 +206,7 @@ pub(super) fn not_found() -> HttpReply {
     HttpReply { status: 404, headers: vec![("content-type", "application/json".into())], body: whole(text) }
 }
 
-pub(super) fn wrong_method(allowed: &'static str) -> HttpReply {
+pub(super) fn wrong_method(allowed: &str) -> HttpReply {
     let text = format!(r#"{{"error":"Method Not Allowed; use {allowed}"}}"#);
     let headers = vec![("content-type", "application/json".into()), ("allow", allowed.into())];
     HttpReply { status: 405, headers, body: whole(text) }
@@ -182,7 +216,7 @@ fn whole(text: impl Into<Bytes>) -> Body {
     Body::from_iter([text.into()])
 }
 
-pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).map(|value| value.to_str().unwrap_or("?"))
 }
 

@@ -12,6 +12,7 @@ use salver_core::Code;
 use salver_engine::{Version, TIME_BOUNDS};
 
 use super::tensorflow::{Sums, Tally};
+use crate::services;
 
 /// What a caller spoke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +24,10 @@ pub enum Protocol {
     TensorflowGrpc(Api),
     TensorflowHttp(Api),
     Json,
+    /// gRPC, of a user's own service.
+    Grpc,
+    GrpcWeb,
+    Connect,
 }
 
 /// What TensorFlow Serving counts apart.
@@ -36,6 +41,14 @@ pub enum Api {
 }
 
 impl Protocol {
+    /// What callers of users' own services speak.
+    pub const OWN: [Protocol; 4] = [Protocol::Grpc, Protocol::GrpcWeb, Protocol::Connect, Protocol::Json];
+
+    /// Its place in `OWN`.
+    fn place(self) -> Option<usize> {
+        Protocol::OWN.iter().position(|&own| own == self)
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Protocol::KserveGrpc => "kserve-grpc",
@@ -45,6 +58,9 @@ impl Protocol {
             Protocol::TensorflowGrpc(_) => "tensorflow-grpc",
             Protocol::TensorflowHttp(_) => "tensorflow-http",
             Protocol::Json => "json",
+            Protocol::Grpc => "grpc",
+            Protocol::GrpcWeb => "grpc-web",
+            Protocol::Connect => "connect",
         }
     }
 }
@@ -128,10 +144,15 @@ impl Calls {
 
     /// Counts a call that was refused before it reached a method.
     pub fn refused(&self, protocol: Protocol, code: Code) {
-        self.refused.get_or_create(&Refusal { protocol: protocol.name(), code: code.name() }).inc();
+        self.refused_with(protocol, code.name());
         if let Some(sums) = self.tensorflow.of("", protocol) {
             sums.count(code);
         }
+    }
+
+    /// The same for a code that has no other name here.
+    pub fn refused_with(&self, protocol: Protocol, code: &'static str) {
+        self.refused.get_or_create(&Refusal { protocol: protocol.name(), code }).inc();
     }
 
     /// The same numbers in the words of TensorFlow Serving, as far as they are of its clients.
@@ -152,26 +173,43 @@ impl Calls {
         })
     }
 
+    /// The same for a method of a user's own service, which counts as a servable without versions. What strangers
+    /// ask for in vain has no labels of its own.
+    pub fn own_meter(&self, method: &services::Method, protocol: Protocol) -> Meter {
+        let (service, name) = if method.declared { method.names() } else { ("", "") };
+        let labels = || Labels { servable: service.into(), version: 0, method: name.into(), protocol: protocol.name() };
+        match protocol.place().and_then(|place| method.meters.get(place)) {
+            Some(kept) => kept.get_or_init(|| self.labelled(labels())).clone(),
+            None => self.labelled(labels()),
+        }
+    }
+
     fn make(&self, version: &Version, method: usize, protocol: Protocol) -> Meter {
         let servable = version.servable();
         let method = servable.methods.get(method).map_or_else(String::new, |method| method.name.clone());
         let (name, number) = (servable.name.clone(), servable.version);
-        let labels = Arc::new(Labels { servable: name, version: number, method, protocol: protocol.name() });
+        let tensorflow = self.tensorflow.of(&name, protocol);
+        let labels = Labels { servable: name, version: number, method, protocol: protocol.name() };
+        Meter { tensorflow, ..self.labelled(labels) }
+    }
+
+    fn labelled(&self, labels: Labels) -> Meter {
+        let labels = Arc::new(labels);
         Meter {
             finished: self.finished.clone(),
-            ok: self.finished.get_or_create(&outcome(&labels, Code::Ok)).clone(),
+            ok: self.finished.get_or_create(&outcome(&labels, Code::Ok.name())).clone(),
             time: self.time.get_or_create(&labels).clone(),
             received: self.received.get_or_create(&labels).clone(),
             sent: self.sent.get_or_create(&labels).clone(),
-            tensorflow: self.tensorflow.of(&labels.servable, protocol),
+            tensorflow: None,
             labels,
         }
     }
 }
 
-fn outcome(labels: &Labels, code: Code) -> Outcome {
+fn outcome(labels: &Labels, code: &'static str) -> Outcome {
     let Labels { servable, version, method, protocol } = labels.clone();
-    Outcome { servable, version, method, protocol, code: code.name() }
+    Outcome { servable, version, method, protocol, code }
 }
 
 impl Meter {
@@ -183,15 +221,20 @@ impl Meter {
     }
 
     pub fn finished(&self, code: Code, took: Duration, received: usize, sent: usize) {
+        if let Some(sums) = &self.tensorflow {
+            sums.finished(code, took);
+        }
+        self.ended(code.name(), took, received, sent);
+    }
+
+    /// The same for a code by its name.
+    pub fn ended(&self, code: &'static str, took: Duration, received: usize, sent: usize) {
         match code {
-            Code::Ok => self.ok.inc(),
+            "OK" => self.ok.inc(),
             code => self.finished.get_or_create(&outcome(&self.labels, code)).inc(),
         };
         self.time.observe(took.as_secs_f64());
         self.received.inc_by(received as u64);
         self.sent.inc_by(sent as u64);
-        if let Some(sums) = &self.tensorflow {
-            sums.finished(code, took);
-        }
     }
 }

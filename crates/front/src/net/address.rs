@@ -1,8 +1,11 @@
 use std::fmt;
 use std::net::{TcpListener, ToSocketAddrs};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+
+use rustix::net::{getsockname, AddressFamily};
 
 /// Where to listen: `host:port`, with port 0 for any free one, or `unix:path`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,8 +18,8 @@ pub enum Address {
 #[derive(Debug)]
 pub enum Bound {
     Tcp(TcpListener),
-    /// The socket file goes when this does.
-    Unix(UnixListener, SocketFile),
+    /// The socket file goes when this does, unless it is somebody else's.
+    Unix(UnixListener, Option<SocketFile>),
 }
 
 #[derive(Debug)]
@@ -49,14 +52,29 @@ impl Address {
             Address::Tcp(address) => Bound::Tcp(bind_tcp(address)?),
             Address::Unix(path) => {
                 remove_stale(path)?;
-                Bound::Unix(UnixListener::bind(path)?, SocketFile(path.clone()))
+                Bound::Unix(UnixListener::bind(path)?, Some(SocketFile(path.clone())))
             }
         };
-        match &bound {
+        bound.unblocked()
+    }
+}
+
+impl Bound {
+    /// Takes a socket that listens already. Who made it removes its file, if it has one.
+    pub fn adopt(socket: OwnedFd) -> std::io::Result<Bound> {
+        let bound = match getsockname(&socket)?.address_family() {
+            AddressFamily::UNIX => Bound::Unix(socket.into(), None),
+            _ => Bound::Tcp(socket.into()),
+        };
+        bound.unblocked()
+    }
+
+    fn unblocked(self) -> std::io::Result<Bound> {
+        match &self {
             Bound::Tcp(listener) => listener.set_nonblocking(true)?,
             Bound::Unix(listener, _) => listener.set_nonblocking(true)?,
         }
-        Ok(bound)
+        Ok(self)
     }
 }
 
@@ -82,7 +100,8 @@ impl fmt::Display for Bound {
                 Ok(address) => address.fmt(f),
                 Err(error) => write!(f, "an unknown address ({error})"),
             },
-            Bound::Unix(_, file) => write!(f, "unix:{}", file.0.display()),
+            Bound::Unix(_, Some(file)) => write!(f, "unix:{}", file.0.display()),
+            Bound::Unix(_, None) => f.write_str("unix:"),
         }
     }
 }

@@ -6,15 +6,17 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
+use rustls::{HandshakeKind, ProtocolVersion, ServerConnection};
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::authority::Mended;
+use super::peer::{Peer, PeerAddress, PeerTls, Rights};
 use super::sniff::{sniff, Rewound, Speaks};
 use crate::report;
-use crate::service::{serve, Rights};
+use crate::service::serve;
 use crate::shared::Shared;
 use crate::tls::{describe, Tls};
 
@@ -22,6 +24,13 @@ use crate::tls::{describe, Tls};
 const READ_BUFFER: usize = 64 * 1024;
 const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
+/// What is rendered of one reply and not sent.
+const SEND_BUFFER: usize = 400 * 1024;
+/// Requests that a client has begun and reset before anybody could look at them; beyond it the connection is closed.
+const PENDING_RESETS: usize = 20;
+/// Requests that a client's own mistakes have ended; beyond it the connection is closed. Headers that never end, and
+/// frames that hold nothing, are bounded by the HTTP library in the same way; pings and settings are answered one by one.
+const OWN_RESETS: usize = 1024;
 /// The smallest read buffer that hyper takes for HTTP/1.
 const SMALLEST_HTTP1_BUFFER: usize = 8192;
 
@@ -31,23 +40,15 @@ pub enum Socket {
     Unix(StdUnixStream),
 }
 
-/// Who is at the other end.
-#[derive(Clone, Copy)]
-struct Peer {
-    /// Whether it came over a Unix socket, where its `:authority` may be a path.
-    local: bool,
-    rights: Rights,
-}
-
 /// Serves one connection until either side ends it, or `stopping` turns true and its calls are answered.
 pub async fn serve_connection(shared: Arc<Shared>, socket: Socket, tls: Option<Tls>, rights: Rights) {
     let served = match socket {
         Socket::Tcp(stream) => match adopt_tcp(stream) {
-            Ok(stream) => secure(shared, stream, tls, Peer { local: false, rights }).await,
+            Ok((stream, address)) => secure(shared, stream, tls, (address, rights)).await,
             Err(error) => Err(error),
         },
         Socket::Unix(stream) => match UnixStream::from_std(stream) {
-            Ok(stream) => secure(shared, stream, tls, Peer { local: true, rights }).await,
+            Ok(stream) => secure(shared, stream, tls, (PeerAddress::Unix, rights)).await,
             Err(error) => Err(error),
         },
     };
@@ -56,23 +57,44 @@ pub async fn serve_connection(shared: Arc<Shared>, socket: Socket, tls: Option<T
     }
 }
 
-fn adopt_tcp(stream: std::net::TcpStream) -> io::Result<TcpStream> {
+fn adopt_tcp(stream: std::net::TcpStream) -> io::Result<(TcpStream, PeerAddress)> {
     stream.set_nodelay(true)?;
-    TcpStream::from_std(stream)
+    let stream = TcpStream::from_std(stream)?;
+    let address = PeerAddress::of(&stream)?;
+    Ok((stream, address))
 }
 
-async fn secure<S>(shared: Arc<Shared>, stream: S, tls: Option<Tls>, peer: Peer) -> io::Result<()>
+async fn secure<S>(
+    shared: Arc<Shared>,
+    stream: S,
+    tls: Option<Tls>,
+    (address, rights): (PeerAddress, Rights),
+) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let stream = BufReader::with_capacity(READ_BUFFER, stream);
-    let Some(tls) = tls else { return speak(shared, stream, peer).await };
+    let Some(tls) = tls else { return speak(shared, stream, Peer { address, tls: None, rights }).await };
     let handshake = tls.acceptor().accept(stream);
     match timeout(shared.settings.header_timeout(), handshake).await {
-        Ok(Ok(stream)) => speak(shared, stream, peer).await,
+        Ok(Ok(stream)) => {
+            let tls = Some(describe_peer(stream.get_ref().1));
+            speak(shared, stream, Peer { address, tls, rights }).await
+        }
         Ok(Err(error)) => Err(io::Error::other(describe(&error))),
         Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the client did not finish its TLS handshake in time")),
     }
+}
+
+fn describe_peer(session: &ServerConnection) -> PeerTls {
+    let certificates = session.peer_certificates().unwrap_or_default();
+    let certificates = certificates.iter().map(|certificate| certificate.clone().into_owned()).collect();
+    let resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
+    let version = match session.protocol_version() {
+        Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
+        _ => "TLSv1.3",
+    };
+    PeerTls { certificates, resumed, server_name: session.server_name().map(String::from), version }
 }
 
 async fn speak<S>(shared: Arc<Shared>, stream: S, peer: Peer) -> io::Result<()>
@@ -83,16 +105,17 @@ where
     let Ok(Ok((speaks, stream))) = timeout(shared.settings.header_timeout(), sniff(stream)).await else {
         return Ok(());
     };
+    let peer = Arc::new(peer);
     match speaks {
-        Speaks::Http1 => serve_http1(shared, stream, peer.rights).await,
-        Speaks::Http2 if peer.local => serve_http2(shared, Mended::new(stream), peer.rights).await,
-        Speaks::Http2 => serve_http2(shared, stream, peer.rights).await,
+        Speaks::Http1 => serve_http1(shared, stream, peer).await,
+        Speaks::Http2 if peer.address.is_unix() => serve_http2(shared, Mended::new(stream), peer).await,
+        Speaks::Http2 => serve_http2(shared, stream, peer).await,
     }
     // Whatever ends a connection here, a broken frame or a reset, its peer was told in HTTP's own way.
     Ok(())
 }
 
-async fn serve_http1<S>(shared: Arc<Shared>, stream: Rewound<S>, rights: Rights)
+async fn serve_http1<S>(shared: Arc<Shared>, stream: Rewound<S>, peer: Arc<Peer>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -102,11 +125,11 @@ where
         .header_read_timeout(shared.settings.header_timeout())
         .max_buf_size(SMALLEST_HTTP1_BUFFER.max(shared.settings.max_header_bytes as usize));
     let stopping = shared.stopping();
-    let service = service_fn(move |request| Box::pin(serve(Arc::clone(&shared), request, rights)));
+    let service = service_fn(move |request| Box::pin(serve(Arc::clone(&shared), Arc::clone(&peer), request)));
     run(builder.serve_connection(TokioIo::new(stream), service), stopping).await;
 }
 
-async fn serve_http2<S>(shared: Arc<Shared>, stream: S, rights: Rights)
+async fn serve_http2<S>(shared: Arc<Shared>, stream: S, peer: Arc<Peer>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -117,11 +140,16 @@ where
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_concurrent_streams(settings.max_streams)
+        .max_pending_accept_reset_streams(PENDING_RESETS)
+        .max_local_error_reset_streams(OWN_RESETS)
+        .max_send_buf_size(SEND_BUFFER)
+        // What gRPC's clients would see as metadata; other replies get a date of their own.
+        .auto_date_header(false)
         .max_header_list_size(settings.max_header_bytes)
         .keep_alive_interval(settings.keep_alive())
         .keep_alive_timeout(settings.keep_alive());
     let stopping = shared.stopping();
-    let service = service_fn(move |request| Box::pin(serve(Arc::clone(&shared), request, rights)));
+    let service = service_fn(move |request| Box::pin(serve(Arc::clone(&shared), Arc::clone(&peer), request)));
     run(builder.serve_connection(TokioIo::new(stream), service), stopping).await;
 }
 

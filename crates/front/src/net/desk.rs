@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use salver_core::{Answer, Error, Part};
@@ -16,6 +16,8 @@ use salver_engine::{Caller, Delivery, Mailbox, NewCall, Version};
 use tokio::sync::{oneshot, Notify};
 
 use super::arrivals::Line;
+use super::inbox::Inbox;
+use crate::services::local::open_home;
 
 /// A burst goes to the engine when it is this large, even if others have not had their turn.
 const LARGEST_BURST: usize = 256;
@@ -24,33 +26,14 @@ thread_local! {
     static DESK: RefCell<Option<Desk>> = const { RefCell::new(None) };
 }
 
-/// Where a network thread's answers arrive.
-#[derive(Default)]
-pub struct Inbox {
-    deliveries: Mutex<Vec<Delivery>>,
-    arrived: Notify,
-}
-
-impl Mailbox for Inbox {
+impl Mailbox for Inbox<Delivery> {
     fn deliver(&self, deliveries: Vec<Delivery>) {
-        let mut waiting = self.deliveries.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let first = waiting.is_empty();
-        waiting.extend(deliveries);
-        drop(waiting);
-        if first {
-            self.arrived.notify_one();
-        }
-    }
-}
-
-impl Inbox {
-    fn take(&self) -> Vec<Delivery> {
-        std::mem::take(&mut *self.deliveries.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
+        self.put(deliveries);
     }
 }
 
 struct Desk {
-    inbox: Arc<Inbox>,
+    inbox: Arc<Inbox<Delivery>>,
     next_ticket: Cell<u64>,
     burst: RefCell<Vec<(Arc<Version>, NewCall<Caller>)>>,
     /// Told of a burst's first call.
@@ -87,6 +70,7 @@ pub fn open_desk(number: u16) {
     let next_ticket = Cell::new(u64::from(number) << 48);
     let desk = Desk { inbox, next_ticket, burst: RefCell::default(), begun, waiting: RefCell::default() };
     DESK.with(|slot| *slot.borrow_mut() = Some(desk));
+    open_home();
 }
 
 fn with_desk<T>(work: impl FnOnce(&Desk) -> T) -> Option<T> {
@@ -94,10 +78,9 @@ fn with_desk<T>(work: impl FnOnce(&Desk) -> T) -> Option<T> {
 }
 
 /// Hands out answers as they arrive, for ever.
-async fn hand_out(inbox: Arc<Inbox>) {
+async fn hand_out(inbox: Arc<Inbox<Delivery>>) {
     loop {
-        inbox.arrived.notified().await;
-        let deliveries = inbox.take();
+        let deliveries = inbox.take().await;
         with_desk(|desk| desk.hand_out(deliveries));
     }
 }
@@ -248,8 +231,15 @@ mod tests {
         let contract = Contract { inputs: vec![port("x")], outputs: vec![port("y")], batched: true };
         let plan = Plan { steps: vec![], outputs: vec![Source::Input(0)] };
         let methods = vec![Method { name: "echo".into(), contract, plan, sequence: false }];
-        Version::new(Servable { name: "s".into(), version: 1, runtime: "none".into(), methods, stages: vec![] })
-            .unwrap()
+        Version::new(Servable {
+            name: "s".into(),
+            version: 1,
+            runtime: "none".into(),
+            methods,
+            stages: vec![],
+            services: vec![],
+        })
+        .unwrap()
     }
 
     fn row(value: u8) -> Vec<Part> {

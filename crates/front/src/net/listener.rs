@@ -9,7 +9,7 @@ use super::address::{Bound, SocketFile};
 use super::connection::Socket;
 use super::thread::Order;
 use crate::report;
-use crate::service::Rights;
+use crate::net::peer::Rights;
 use crate::tls::Tls;
 
 /// How often certificate files are looked at.
@@ -25,7 +25,7 @@ pub struct Listener {
 
 enum Socketed {
     Tcp(TcpListener),
-    Unix(UnixListener, #[allow(dead_code)] SocketFile),
+    Unix(UnixListener, #[allow(dead_code)] Option<SocketFile>),
 }
 
 /// Accepts connections, for ever, and hands them out to the threads in turn.

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::connection::{serve_connection, Socket};
 use super::desk::open_desk;
 use super::listener::{accept, Listener};
-use crate::service::Rights;
+use crate::net::peer::Rights;
 use crate::shared::Shared;
 use crate::tls::Tls;
 

@@ -24,6 +24,7 @@ use tokio_rustls::TlsAcceptor;
 pub use authority::client_verifier;
 pub use describe::describe;
 pub use error::{Role, TlsError};
+pub(crate) use pem::x509;
 
 /// The PEM files of a listener with TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]

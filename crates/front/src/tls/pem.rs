@@ -36,7 +36,7 @@ pub(super) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsErro
 }
 
 /// The fields of a certificate that is one of ours; nothing may follow it.
-pub(super) fn x509<'a>(der: &'a CertificateDer<'_>) -> Option<X509Certificate<'a>> {
+pub fn x509<'a>(der: &'a CertificateDer<'_>) -> Option<X509Certificate<'a>> {
     match X509Certificate::from_der(der) {
         Ok(([], certificate)) => Some(certificate),
         _ => None,

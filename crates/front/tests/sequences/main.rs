@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../common/client.rs"]
+mod client;
 mod details;
 mod events;
 mod generate;

@@ -46,7 +46,8 @@ pub fn served_with(change: impl FnOnce(&mut Settings)) -> Served {
         stage("whisper", true, Batching::Batched),
     ];
     let methods = vec![method("tell", 0, true), method("echo", 1, false), method("whisper", 2, false)];
-    let servable = Servable { name: "story".into(), version: 1, runtime: "test".into(), methods, stages };
+    let servable =
+        Servable { name: "story".into(), version: 1, runtime: "test".into(), methods, stages, services: vec![] };
     let version = Version::new(servable).unwrap();
     let lane = Lane::new(&version, vec![0, 1, 2]);
     let mut settings = Settings {
@@ -64,6 +65,7 @@ pub fn served_with(change: impl FnOnce(&mut Settings)) -> Served {
         allow_reload: false,
         tensor_content: false,
         tensorflow_metrics: None,
+        cors_origins: vec![],
     };
     change(&mut settings);
     let server = Server::start(settings).unwrap();

@@ -1,21 +1,15 @@
 //! A client of `ModelStreamInfer`.
 
-use std::future::Future;
-use std::sync::mpsc::{channel, Sender};
-
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use h2::client::{handshake, ResponseFuture, SendRequest};
+use h2::client::ResponseFuture;
 use h2::{RecvStream, SendStream};
 use http::{HeaderMap, Request};
 use prost::Message;
 use salver_wire::kserve::messages::{
     InferParameter, InferTensor, ModelInferRequest, ModelStreamInferResponse, ParameterChoice,
 };
-use tokio::net::TcpStream;
-use tokio::runtime::Builder;
-use tokio::time::timeout;
 
-use crate::lane::PATIENCE;
+use crate::client::{connect, wait};
 use crate::served::Served;
 
 pub struct Talk {
@@ -29,31 +23,13 @@ enum Replies {
     Here(RecvStream),
 }
 
-fn wait<T>(work: impl Future<Output = T>) -> T {
-    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
-    runtime.block_on(async { timeout(PATIENCE, work).await.expect("nothing came") })
-}
-
-/// A connection that lives in a thread of its own.
-fn connect(address: String) -> SendRequest<Bytes> {
-    let (sender, receiver) = channel();
-    let live = async move |sender: Sender<SendRequest<Bytes>>| {
-        let (client, connection) = handshake(TcpStream::connect(address).await.unwrap()).await.unwrap();
-        sender.send(client).unwrap();
-        // It ends with its streams, or with the server.
-        connection.await.ok();
-    };
-    std::thread::spawn(move || Builder::new_current_thread().enable_all().build().unwrap().block_on(live(sender)));
-    receiver.recv_timeout(PATIENCE).unwrap()
-}
-
 impl Talk {
     pub fn begin(served: &Served) -> Talk {
         Talk::begin_with(served, &[])
     }
 
     pub fn begin_with(served: &Served, headers: &[(&'static str, &'static str)]) -> Talk {
-        let mut client = wait(connect(served.address.clone()).ready()).unwrap();
+        let mut client = wait(connect(served.address.clone()).0.ready()).unwrap();
         let path = format!("http://{}/inference.GRPCInferenceService/ModelStreamInfer", served.address);
         let mut request = Request::post(path).header("content-type", "application/grpc").header("te", "trailers");
         for (name, value) in headers {

@@ -22,7 +22,7 @@ pub fn echo(ports: Vec<Port>) -> Servable {
     let contract = Contract { inputs: ports.clone(), outputs: ports, batched: true };
     let plan = Plan { steps: vec![], outputs: vec![] };
     let methods = vec![Method { name: "predict".into(), contract, plan, sequence: false }];
-    Servable { name: "echo".into(), version: 1, runtime: "none".into(), methods, stages: vec![] }
+    Servable { name: "echo".into(), version: 1, runtime: "none".into(), methods, stages: vec![], services: vec![] }
 }
 
 /// An image, a title and two numbers.

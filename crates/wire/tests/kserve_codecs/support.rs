@@ -34,7 +34,14 @@ pub fn add() -> Method {
 }
 
 pub fn servable() -> Servable {
-    Servable { name: "add".into(), version: 3, runtime: "onnx".into(), methods: vec![], stages: vec![] }
+    Servable {
+        name: "add".into(),
+        version: 3,
+        runtime: "onnx".into(),
+        methods: vec![],
+        stages: vec![],
+        services: vec![],
+    }
 }
 
 pub fn answer(columns: Vec<Tensor>) -> Answer {

@@ -120,7 +120,14 @@ pub fn servable(inputs: Vec<Port>, outputs: Vec<Port>) -> Servable {
     let contract = Contract { inputs, outputs, batched: true };
     let plan = Plan { steps: vec![], outputs: vec![] };
     let method = Method { name: "add_common".into(), contract, plan, sequence: false };
-    Servable { name: "add".into(), version: 1, runtime: "none".into(), methods: vec![method], stages: vec![] }
+    Servable {
+        name: "add".into(),
+        version: 1,
+        runtime: "none".into(),
+        methods: vec![method],
+        stages: vec![],
+        services: vec![],
+    }
 }
 
 /// Takes `x1` and `x2`, two float32 2x2, and gives `y`.

@@ -26,7 +26,7 @@ pub fn method(name: &str, inputs: Vec<Port>, outputs: Vec<Port>, batched: bool) 
 }
 
 pub fn servable(methods: Vec<Method>) -> Servable {
-    Servable { name: "m".into(), version: 7, runtime: "none".into(), methods, stages: vec![] }
+    Servable { name: "m".into(), version: 7, runtime: "none".into(), methods, stages: vec![], services: vec![] }
 }
 
 /// A servable of one method, which is batched.

@@ -22,6 +22,10 @@ class CallContext(Context):
         return joined
 
     @property
+    def metadata_pairs(self) -> Sequence[tuple[str, str]]:
+        return self._caller.metadata
+
+    @property
     def parameters(self) -> Mapping[str, str | int | float | bool]:
         return self._caller.parameters
 

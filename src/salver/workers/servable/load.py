@@ -1,17 +1,18 @@
 """From a servable's file to the program that a worker runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from salver.authoring.collecting import Collected, check_class, collected, methods_of
-from salver.authoring.functions import Function, Traced
-from salver.authoring.graphs import Graph, Models, graph_of_function, graph_of_method
+from salver.authoring.functions import Traced
+from salver.authoring.graphs import Models, graph_of_function, graph_of_method
 from salver.authoring.manifest import Lane, Manifest
 from salver.authoring.models import Model, declaring
 from salver.authoring.planning import Planned, planned
+from salver.authoring.protos.services import Service, declaring_services
 from salver.problems import Unusable
 from salver.repository import values
 from salver.workers.program import Program
@@ -21,6 +22,7 @@ from salver.workers.servable.examples import example_of
 from salver.workers.servable.importing import blaming, import_servable
 from salver.workers.servable.lives import Lives
 from salver.workers.servable.models import LoadedModel
+from salver.workers.servable.services import Methods, key, offers, with_services
 from salver.workers.stage import AnyStage
 
 _CPU = "cpu"
@@ -36,16 +38,21 @@ def load_servable(
     """
     file = file.absolute()
     with ExitStack() as undo, blaming(file):
-        with declaring() as declared:
+        with declaring() as declared, declaring_services() as services:
             names = import_servable(file)
         found = collected(names)
         device = device or (found.options and found.options.device) or _CPU
         loaded = _load_models(declared, file, folder, undo)
-        graphs, instances = _graphs(file, found, {model: each.ports for model, each in loaded.items()})
-        plan = planned(name, version, graphs, {model: each.ports for model, each in loaded.items()})
+        ports = {model: each.ports for model, each in loaded.items()}
+        instances = {part: _instance(part) for part in found.parts if isinstance(part, type)}
+        methods = _methods(found, instances, services, ports)
+        _check_names(file, methods)
+        plan = planned(name, version, methods.graphs, ports)
+        plan = replace(plan, servable=with_services(plan.servable, methods.served))
         program = _program(plan, found, loaded, device)
-        lives = Lives(file, instances, device, [each.code for each in loaded.values() if each.code is not None])
-        examples = {graph.name: example for graph in graphs if (example := example_of(graph)) is not None}
+        code = [each.code for each in loaded.values() if each.code is not None]
+        lives = Lives(file, list(instances.values()), device, code)
+        examples = {graph.name: each for graph in methods.public if (each := example_of(graph)) is not None}
         undo.pop_all()
         return replace(program, set_up=lives.set_up, warm_up=lives.warm_up, close=lives.close, examples=examples)
 
@@ -62,32 +69,40 @@ def _load_models(
     return loaded
 
 
-def _graphs(file: Path, found: Collected, known: Models) -> tuple[list[Graph], list[object]]:
-    """The methods in the order of their definition, and the objects that some of them belong to."""
-    traced = {part: graph_of_method(part, known) for part in found.parts if isinstance(part, Traced)}
+def _instance(part: type) -> object:
+    check_class(part)
+    instance: object = part()
+    return instance
+
+
+def _methods(
+    found: Collected, instances: Mapping[type, object], services: Sequence[Service], models: Models
+) -> Methods:
+    """The methods in the order of their definition, those that only serve rpcs last."""
+    given = offers(services, instances.values())
+    handlers = {key(offer.plain) for offer in given if offer.handles}
+    traced = {part: graph_of_method(part, models) for part in found.parts if isinstance(part, Traced)}
     used = {node.target for graph in traced.values() for node in graph.nodes}
-    graphs: list[Graph] = []
-    instances: list[object] = []
+    methods = Methods()
     for part in found.parts:
         if isinstance(part, Traced):
-            graphs.append(traced[part])
-        elif isinstance(part, Function):
-            graphs += [] if part in used else [graph_of_function(part)]
-        else:
-            check_class(part)
-            instances.append(part())
-            graphs += [graph_of_function(method) for method in methods_of(instances[-1])]
-    _check_names(file, graphs)
-    return graphs, instances
+            methods.add(part, traced[part])
+            continue
+        owner = part if isinstance(part, type) else None
+        for each in methods_of(instances[part]) if isinstance(part, type) else [part]:
+            if each not in used and key(each) not in handlers:
+                methods.add(each, graph_of_function(each), owner)
+    methods.serve(given)
+    return methods
 
 
-def _check_names(file: Path, graphs: Sequence[Graph]) -> None:
-    if not graphs:
+def _check_names(file: Path, methods: Methods) -> None:
+    if not methods.graphs:
         remedy = "decorate a function with @salver.function or @salver.method, which calls stages, or a class with "
         remedy += "@salver.servable"
         raise Unusable(file, "has no method that could be called", remedy)
     places: dict[str, Any] = {}
-    for graph in graphs:
+    for graph in methods.public:
         if graph.name in places:
             what = f"defines the method '{graph.name}', as does {places[graph.name]}"
             raise Unusable(graph.place, what, "give one of them another name")

@@ -1,0 +1,87 @@
+//! What is known of a caller's identity, in the words that gRPC's own servers have for it.
+
+use std::net::IpAddr;
+
+use base64::prelude::{Engine, BASE64_STANDARD};
+use rustls_pki_types::CertificateDer;
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::X509Certificate;
+
+use super::peer::PeerTls;
+use crate::tls::x509;
+
+pub type Facts = Vec<(&'static str, Vec<Vec<u8>>)>;
+
+const PEM_LINE: usize = 64;
+
+pub fn insecure() -> Facts {
+    vec![("transport_security_type", text(["insecure"])), ("security_level", text(["TSI_SECURITY_NONE"]))]
+}
+
+pub fn secure(tls: &PeerTls) -> Facts {
+    let mut facts = vec![("transport_security_type", text(["ssl"]))];
+    if let Some(der) = tls.certificates.first() {
+        facts.extend(x509(der).into_iter().flat_map(|certificate| named(&certificate)));
+        facts.push(("x509_pem_cert", text([pem(der)])));
+    }
+    facts.push(("security_level", text(["TSI_PRIVACY_AND_INTEGRITY"])));
+    facts.push(("ssl_session_reused", text([tls.resumed.to_string()])));
+    facts.extend(tls.server_name.iter().map(|name| ("ssl_requested_server_name", text([name]))));
+    facts.push(("ssl_tls_version", text([tls.version])));
+    facts
+}
+
+/// What a certificate says of its owner.
+fn named(certificate: &X509Certificate<'_>) -> Facts {
+    let subject = certificate.subject();
+    // As RFC 4514 writes a name, the last part first.
+    let mut parts: Vec<String> = subject.to_string().split(", ").map(String::from).collect();
+    parts.reverse();
+    let mut facts = vec![("x509_subject", text([parts.join(",")]))];
+    let common: Vec<&str> = subject.iter_common_name().filter_map(|name| name.as_str().ok()).collect();
+    if !common.is_empty() {
+        facts.push(("x509_common_name", text(common)));
+    }
+    let alternatives = certificate.subject_alternative_name().ok().flatten();
+    let alternatives = alternatives.map(|names| names.value.general_names.as_slice()).unwrap_or_default();
+    let names: Vec<(&'static str, String)> = alternatives.iter().filter_map(alternative).collect();
+    if !names.is_empty() {
+        facts.push(("x509_subject_alternative_name", text(names.iter().map(|(_, name)| name))));
+    }
+    for kind in ["peer_dns", "peer_ip", "peer_uri", "peer_email"] {
+        let same: Vec<&String> = names.iter().filter(|(other, _)| *other == kind).map(|(_, name)| name).collect();
+        if !same.is_empty() {
+            facts.push((kind, text(same)));
+        }
+    }
+    facts
+}
+
+fn alternative(name: &GeneralName<'_>) -> Option<(&'static str, String)> {
+    match name {
+        GeneralName::DNSName(name) => Some(("peer_dns", (*name).into())),
+        GeneralName::URI(name) => Some(("peer_uri", (*name).into())),
+        GeneralName::RFC822Name(name) => Some(("peer_email", (*name).into())),
+        GeneralName::IPAddress(bytes) => {
+            let four = <[u8; 4]>::try_from(*bytes).map(IpAddr::from);
+            let address = four.or_else(|_| <[u8; 16]>::try_from(*bytes).map(IpAddr::from)).ok()?;
+            Some(("peer_ip", address.to_string()))
+        }
+        _ => None,
+    }
+}
+
+fn pem(der: &CertificateDer<'_>) -> String {
+    let encoded = BASE64_STANDARD.encode(der);
+    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
+    for line in encoded.as_bytes().chunks(PEM_LINE) {
+        pem.extend(line.iter().copied().map(char::from));
+        pem.push('\n');
+    }
+    pem.push_str("-----END CERTIFICATE-----\n");
+    pem
+}
+
+fn text<T: AsRef<str>>(values: impl IntoIterator<Item = T>) -> Vec<Vec<u8>> {
+    values.into_iter().map(|value| value.as_ref().as_bytes().to_vec()).collect()
+}

@@ -1,0 +1,78 @@
+//! Calls that are answered by worker processes, each of which serves the same services on a Unix socket of its own.
+//!
+//! Towards them this server is a gRPC client over HTTP/2. A call goes to the worker with the fewest calls; what its caller
+//! does not read, or its handler does not take, is held back by HTTP/2 itself. A worker whose connection ends is lost:
+//! its callers are told at once, and it is asked no more until it is added again.
+
+mod body;
+mod call;
+mod connection;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+pub(super) use call::{Calling, Outward};
+
+/// The worker processes of some services.
+#[derive(Default)]
+pub struct Workers(ArcSwap<Vec<Arc<Worker>>>);
+
+/// One process, as long as it lives.
+pub struct Worker {
+    socket: PathBuf,
+    calls: AtomicUsize,
+    lost: AtomicBool,
+}
+
+impl Workers {
+    /// The process behind this socket is ready. Whatever was behind it before is forgotten.
+    pub fn add(&self, socket: &Path) {
+        let (calls, lost) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let added = Arc::new(Worker { socket: socket.into(), calls, lost });
+        self.0.rcu(|all| {
+            let others = all.iter().filter(|worker| worker.socket != socket && !worker.is_lost());
+            others.chain([&added]).cloned().collect::<Vec<_>>()
+        });
+    }
+
+    /// The process behind this socket gets no more calls; those that it has go on.
+    pub fn remove(&self, socket: &Path) {
+        self.0.rcu(|all| all.iter().filter(|worker| worker.socket != socket).cloned().collect::<Vec<_>>());
+    }
+
+    /// The sockets of those that get calls.
+    pub fn sockets(&self) -> Vec<PathBuf> {
+        self.0.load().iter().filter(|worker| !worker.is_lost()).map(|worker| worker.socket.clone()).collect()
+    }
+
+    /// A place at the worker with the fewest calls.
+    fn choose(&self) -> Option<Place> {
+        let all = self.0.load();
+        let ready = all.iter().filter(|worker| !worker.is_lost());
+        let worker = ready.min_by_key(|worker| worker.calls.load(Ordering::Relaxed))?;
+        worker.calls.fetch_add(1, Ordering::Relaxed);
+        Some(Place(Arc::clone(worker)))
+    }
+}
+
+impl Worker {
+    fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Acquire)
+    }
+
+    fn lose(&self) {
+        self.lost.store(true, Ordering::Release);
+    }
+}
+
+/// A call's place at a worker.
+struct Place(Arc<Worker>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.calls.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,297 @@
+//! Services that worker processes answer. Here these are servers of the test's own.
+
+use std::net::Shutdown;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use salver_core::Code;
+use salver_front::services::local::{Received, Sent};
+use salver_front::services::workers::Workers;
+use salver_front::services::{add_metadata, metadata, Backend, Encoding, Method, Services, Status, Value};
+
+use crate::caller::Caller;
+use crate::served::{ok, served, wait_until, Served};
+
+fn socket() -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("salver-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    std::env::temp_dir().join(name)
+}
+
+/// A server that asks some workers, and those.
+struct Team {
+    front: Served,
+    table: Arc<Workers>,
+    workers: Vec<(PathBuf, Served)>,
+}
+
+fn team(count: usize) -> Team {
+    let (front, table) = (served(), Arc::new(Workers::default()));
+    let methods = [("unary", false, false), ("in", true, false), ("both", true, true), ("out", false, true)];
+    let asked = || Backend::Workers(Arc::clone(&table));
+    let methods = methods.map(|(name, ins, outs)| Method::new(format!("/s.S/{name}"), ins, outs, asked()));
+    front.server.serve_services(Services::new(methods, None));
+    let workers = (0..count).map(|_| {
+        let (path, worker) = (socket(), served());
+        worker.server.listen(&format!("unix:{}", path.display()), None).unwrap();
+        table.add(&path);
+        (path, worker)
+    });
+    let workers = workers.collect();
+    Team { front, table, workers }
+}
+
+impl Team {
+    fn idle(&self) {
+        self.front.wait_until_idle();
+        self.workers.iter().for_each(|(_, worker)| worker.wait_until_idle());
+    }
+}
+
+/// Answers a call that a worker has.
+fn answer(worker: &Served, text: &'static str) {
+    worker.take().finish(Some((text.into(), true)), ok());
+}
+
+#[test]
+fn calls_go_to_a_worker_and_back() {
+    let team = team(1);
+    let worker = &team.workers[0].1;
+    let mut caller = Caller::ask(&team.front, "/s.S/unary", &[7; 100_000]);
+    let call = worker.take();
+    assert_eq!((&*call.method.path, call.receive()), ("/s.S/unary", Received::Message(vec![7; 100_000].into())));
+    call.finish(Some((vec![8; 100_000].into(), true)), ok());
+    assert_eq!(caller.next().unwrap(), vec![8; 100_000]);
+    assert_eq!(caller.status().0, "0");
+
+    let mut caller = Caller::begin(&team.front, "/s.S/both");
+    let call = worker.take();
+    for _ in 0..50 {
+        caller.send(b"ping");
+        assert_eq!(call.receive(), Received::Message("ping".into()));
+        call.send("pong".into(), true);
+        assert_eq!(caller.next().unwrap(), "pong");
+    }
+    caller.close();
+    assert_eq!(call.receive(), Received::End);
+    call.finish(None, ok());
+    assert_eq!(caller.status().0, "0");
+    team.idle();
+    assert_eq!(team.front.counted("both", "OK").as_deref(), Some("1"));
+}
+
+#[test]
+fn metadata_deadline_and_status_pass_through() {
+    let team = team(1);
+    let given = [("k", "v"), ("b-bin", "AP8"), ("grpc-timeout", "9S")];
+    let mut caller = Caller::begin_with(&team.front, "/s.S/both", &given);
+    let call = team.workers[0].1.take();
+    let seen = metadata(&call.headers);
+    assert!(seen.contains(&("k".into(), Value::Text("v".into()))), "{seen:?}");
+    assert!(seen.contains(&("b-bin".into(), Value::Bytes(vec![0, 255]))), "{seen:?}");
+    assert!(call.deadline.is_some());
+    let mut headers = HeaderMap::new();
+    add_metadata(&mut headers, "h-bin", &Value::Bytes(vec![1])).unwrap();
+    call.send_metadata(headers.clone(), None).unwrap();
+    assert_eq!(caller.head()["h-bin"], "AQ");
+    call.finish(None, Status { trailers: headers, ..Status::new(Code::NotFound, "50% of \u{e9}\n") });
+    let (code, text, trailers) = caller.end();
+    assert_eq!((code.as_str(), text.as_str(), &trailers["h-bin"]), ("5", "50%25 of %C3%A9%0A", &"AQ".parse().unwrap()));
+
+    let mut caller = Caller::ask(&team.front, "/s.S/unary", b"");
+    team.workers[0].1.take().finish(None, Status::new(Code::Internal, "at once"));
+    assert_eq!(caller.status(), ("13".into(), "at once".into()));
+    team.idle();
+}
+
+#[test]
+fn compressed_replies_pass_through() {
+    let team = team(1);
+    let mut caller = Caller::begin_with(&team.front, "/s.S/both", &[("grpc-accept-encoding", "gzip")]);
+    let call = team.workers[0].1.take();
+    call.send_metadata(HeaderMap::new(), Some(Encoding::Gzip)).unwrap();
+    call.finish(Some((vec![7; 5000].into(), true)), ok());
+    assert_eq!(caller.head()["grpc-encoding"], "gzip");
+    let (flag, message) = caller.next_flagged().unwrap();
+    assert!(flag == 1 && message.len() < 5000);
+    assert_eq!(caller.status().0, "0");
+}
+
+#[test]
+fn who_leaves_leaves_the_worker_too() {
+    let team = team(1);
+    let mut caller = Caller::begin(&team.front, "/s.S/both");
+    let call = team.workers[0].1.take();
+    caller.reset();
+    assert_eq!(call.receive(), Received::Over);
+    call.abandon();
+    team.idle();
+}
+
+#[test]
+fn who_does_not_read_stops_the_worker() {
+    let team = team(1);
+    let mut caller = Caller::ask(&team.front, "/s.S/out", b"");
+    let call = team.workers[0].1.take();
+    let (mut sent, mut idle) = (0, 0);
+    while idle < 50 {
+        match call.try_send(Bytes::from(vec![0; 10_000]), true) {
+            Sent::Sent => (sent, idle) = (sent + 1, 0),
+            Sent::Full => {
+                caller.ping();
+                idle += 1;
+            }
+            Sent::Over => panic!("the call is over"),
+        }
+        assert!(sent < 6_000, "nothing stops the worker");
+    }
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            call.send("one more".into(), true);
+            call.finish(None, ok());
+        });
+        for _ in 0..sent {
+            assert_eq!(caller.next().unwrap().len(), 10_000);
+        }
+        assert_eq!(caller.next().unwrap(), "one more");
+        assert_eq!(caller.status().0, "0");
+    });
+    team.idle();
+}
+
+#[test]
+fn the_worker_with_the_fewest_calls_is_asked() {
+    let team = team(3);
+    let mut callers: Vec<Caller> = (0..6).map(|_| Caller::ask(&team.front, "/s.S/unary", b"")).collect();
+    // Each has two, whichever came first.
+    wait_until(|| team.workers.iter().all(|(_, worker)| worker.queue.calls() == 2));
+    for (_, worker) in &team.workers {
+        answer(worker, "one");
+        answer(worker, "two");
+    }
+    for caller in &mut callers {
+        assert!(caller.next().is_some());
+        assert_eq!(caller.status().0, "0");
+    }
+    team.idle();
+}
+
+/// The way to a worker, which can be cut.
+struct Wire {
+    path: PathBuf,
+    ends: Arc<Mutex<Vec<UnixStream>>>,
+}
+
+impl Wire {
+    fn to(worker: &Path) -> Wire {
+        let (path, ends) = (socket(), Arc::new(Mutex::new(Vec::new())));
+        let listener = UnixListener::bind(&path).unwrap();
+        let (kept, worker) = (Arc::clone(&ends), worker.to_path_buf());
+        std::thread::spawn(move || {
+            for near in listener.incoming() {
+                let (near, far) = (near.unwrap(), UnixStream::connect(&worker).unwrap());
+                for (mut from, mut to) in
+                    [(&near, &far), (&far, &near)].map(|(a, b)| (a.try_clone().unwrap(), b.try_clone().unwrap()))
+                {
+                    std::thread::spawn(move || {
+                        let _ = std::io::copy(&mut from, &mut to);
+                        let _ = to.shutdown(Shutdown::Both);
+                    });
+                }
+                kept.lock().unwrap().extend([near, far]);
+            }
+        });
+        Wire { path, ends }
+    }
+
+    fn cut(&self) {
+        self.ends.lock().unwrap().drain(..).for_each(|end| end.shutdown(Shutdown::Both).unwrap_or_default());
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+#[test]
+fn callers_of_a_worker_that_is_lost_are_told_at_once() {
+    let team = team(1);
+    let (path, worker) = &team.workers[0];
+    let wire = Wire::to(path);
+    team.table.remove(path);
+    team.table.add(&wire.path);
+    let mut waits = Caller::begin(&team.front, "/s.S/both");
+    let mut reads = Caller::ask(&team.front, "/s.S/out", b"");
+    let calls = [worker.take(), worker.take()];
+    let tells = calls.iter().find(|call| &*call.method.path == "/s.S/out").unwrap();
+    tells.send("first".into(), true);
+    assert_eq!(reads.next().unwrap(), "first");
+    wire.cut();
+    for (caller, method) in [(&mut waits, "both"), (&mut reads, "out")] {
+        let text = format!("the worker that answered /s.S/{method} was lost; call it again");
+        assert_eq!(caller.status(), ("14".into(), text));
+    }
+    // It is asked no more until it is said to be back.
+    wait_until(|| team.table.sockets().is_empty());
+    let none = "no worker is ready to answer /s.S/unary";
+    assert_eq!(Caller::ask(&team.front, "/s.S/unary", b"").status(), ("14".into(), none.into()));
+    team.table.add(&wire.path);
+    calls.iter().for_each(|call| call.abandon());
+    let mut caller = Caller::ask(&team.front, "/s.S/unary", b"");
+    answer(worker, "back");
+    assert_eq!(caller.next().unwrap(), "back");
+    team.idle();
+}
+
+#[test]
+fn a_worker_that_cannot_be_reached_is_passed_over() {
+    let team = team(1);
+    let gone = socket();
+    team.table.remove(&team.workers[0].0);
+    team.table.add(&gone);
+    team.table.add(&team.workers[0].0);
+    let mut caller = Caller::ask(&team.front, "/s.S/unary", b"");
+    answer(&team.workers[0].1, "there");
+    assert_eq!(caller.next().unwrap(), "there");
+    assert_eq!(team.table.sockets(), [team.workers[0].0.clone()]);
+    team.idle();
+}
+
+#[test]
+fn a_worker_that_stops_finishes_what_it_has() {
+    let team = team(2);
+    let (path, worker) = &team.workers[0];
+    team.table.remove(&team.workers[1].0);
+    let mut caller = Caller::begin(&team.front, "/s.S/both");
+    let call = worker.take();
+    team.table.add(&team.workers[1].0);
+    team.table.remove(path);
+    let mut other = Caller::ask(&team.front, "/s.S/unary", b"");
+    answer(&team.workers[1].1, "other");
+    assert_eq!(other.next().unwrap(), "other");
+    caller.send(b"more");
+    assert_eq!(call.receive(), Received::Message("more".into()));
+    call.finish(Some(("done".into(), true)), ok());
+    assert_eq!(caller.next().unwrap(), "done");
+    assert_eq!(caller.status().0, "0");
+    team.idle();
+}
+
+#[test]
+fn messages_that_cannot_be_read_end_the_call_in_the_same_words() {
+    let team = team(1);
+    let mut caller = Caller::begin(&team.front, "/s.S/both");
+    let call = team.workers[0].1.take();
+    caller.send_raw(Bytes::from_static(b"\x07\0\0\0\0"));
+    let (code, text) = caller.status();
+    assert!(code == "3" && text.contains("flag 7"), "{code} {text}");
+    assert_eq!(call.receive(), Received::Over);
+    call.abandon();
+    team.idle();
+}

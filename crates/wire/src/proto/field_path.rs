@@ -1,0 +1,81 @@
+use std::borrow::Cow;
+
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value};
+
+/// The way from a message to a field in it, or in one of its messages: `shelf.name`.
+#[derive(Clone, Debug)]
+pub struct FieldPath {
+    /// The messages on the way, outermost first.
+    outer: Vec<FieldDescriptor>,
+    leaf: FieldDescriptor,
+}
+
+impl FieldPath {
+    /// Finds a field by names with dots between them, each as the `.proto` or as JSON has it. Why not, in a clause.
+    pub fn resolve(message: &MessageDescriptor, path: &str) -> Result<FieldPath, String> {
+        let mut names = path.split('.').peekable();
+        let (mut message, mut outer) = (message.clone(), Vec::new());
+        loop {
+            let name = names.next().unwrap_or_default();
+            let field = message.get_field_by_name(name).or_else(|| message.get_field_by_json_name(name));
+            let field = field.ok_or_else(|| unknown(&message, name))?;
+            if names.peek().is_none() {
+                return Ok(FieldPath { outer, leaf: field });
+            }
+            message = match field.kind() {
+                Kind::Message(inner) if !field.is_list() && !field.is_map() => inner,
+                _ => return Err(format!("field '{name}' of {} is not a single message", message.full_name())),
+            };
+            outer.push(field);
+        }
+    }
+
+    pub fn leaf(&self) -> &FieldDescriptor {
+        &self.leaf
+    }
+
+    pub(crate) fn outer(&self) -> &[FieldDescriptor] {
+        &self.outer
+    }
+
+    /// Whether the ways are the same, or one of them leads through the other's field.
+    pub(crate) fn overlaps(&self, other: &FieldPath) -> bool {
+        let numbers = |path: &FieldPath| -> Vec<u32> {
+            path.outer.iter().chain([&path.leaf]).map(FieldDescriptor::number).collect()
+        };
+        let (one, other) = (numbers(self), numbers(other));
+        one.iter().zip(&other).all(|(one, other)| one == other)
+    }
+
+    /// The field's value, its default if it is not set; `None` if a message on the way is not.
+    pub fn get<'m>(&self, message: &'m DynamicMessage) -> Option<Cow<'m, Value>> {
+        match self.outer.split_first() {
+            None => Some(message.get_field(&self.leaf)),
+            Some((first, rest)) if message.has_field(first) => {
+                let rest = FieldPath { outer: rest.to_vec(), leaf: self.leaf.clone() };
+                match message.get_field(first) {
+                    Cow::Borrowed(Value::Message(inner)) => rest.get(inner),
+                    _ => None,
+                }
+            }
+            Some(_) => None,
+        }
+    }
+
+    /// The message that holds the field, made if it is not there.
+    pub fn holder<'m>(&self, message: &'m mut DynamicMessage) -> &'m mut DynamicMessage {
+        self.outer.iter().fold(message, |message, field| {
+            // A way leads through messages alone.
+            match message.get_field_mut(field) {
+                Value::Message(inner) => inner,
+                _ => unreachable!("a way leads through messages alone"),
+            }
+        })
+    }
+}
+
+fn unknown(message: &MessageDescriptor, name: &str) -> String {
+    let known: Vec<String> = message.fields().map(|field| format!("'{}'", field.name())).collect();
+    let known = if known.is_empty() { "none".into() } else { known.join(", ") };
+    format!("message {} has no field '{name}'; it has {known}", message.full_name())
+}

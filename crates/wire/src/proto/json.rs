@@ -1,0 +1,112 @@
+//! Messages as JSON, by proto3's mapping.
+
+use std::fmt;
+
+use prost_reflect::{
+    DeserializeOptions, DynamicMessage, FieldDescriptor, MessageDescriptor, ReflectMessage, SerializeOptions,
+};
+use serde::Deserializer;
+
+use crate::object::Object;
+
+/// What is wrong with a document, and where: `shelf.books[2].title`, empty for the document as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JsonError {
+    pub field: String,
+    pub text: String,
+}
+
+impl JsonError {
+    pub fn new(field: impl Into<String>, text: impl Into<String>) -> JsonError {
+        JsonError { field: field.into(), text: text.into() }
+    }
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.field.as_str() {
+            "" => f.write_str(&self.text),
+            field => write!(f, "field '{field}': {}", self.text),
+        }
+    }
+}
+
+/// Which of a field's two names a document is written with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// The name that the mapping gives it: `displayName`.
+    Json,
+    /// As the `.proto` has it: `display_name`.
+    Original,
+}
+
+const STRICT: DeserializeOptions = DeserializeOptions::new().deny_unknown_fields(true);
+
+/// Reads a document. Fields may have either of their names; those that the message does not have are refused.
+pub fn read(message: &MessageDescriptor, json: &[u8]) -> Result<DynamicMessage, JsonError> {
+    let text = std::str::from_utf8(json).map_err(|_| JsonError::new("", "the document is not UTF-8"))?;
+    let mut document = serde_json::Deserializer::from_str(text);
+    let read = parse(message, &mut document).and_then(|message| document.end().map(|()| message));
+    read.map_err(|error| locate(message, text, &error))
+}
+
+fn parse<'de, D: Deserializer<'de>>(message: &MessageDescriptor, document: D) -> Result<DynamicMessage, D::Error> {
+    DynamicMessage::deserialize_with_options(message.clone(), document, &STRICT)
+}
+
+/// Reads once more to find the field at fault: to keep track of where one is costs more than to read.
+fn locate(message: &MessageDescriptor, text: &str, error: &serde_json::Error) -> JsonError {
+    let mut document = serde_json::Deserializer::from_str(text);
+    let mut track = serde_path_to_error::Track::new();
+    let read = parse(message, serde_path_to_error::Deserializer::new(&mut document, &mut track));
+    let path = track.path().to_string();
+    let known = read.is_err() && path != "." && !error.is_syntax() && !error.is_eof();
+    JsonError::new(if known { path } else { String::new() }, error.to_string())
+}
+
+/// Writes a message. It fails for what the mapping has no form for: an `Any` of an unknown type, a time out of range.
+pub fn write(out: &mut Vec<u8>, message: &DynamicMessage, names: Names) -> Result<(), JsonError> {
+    let options = SerializeOptions::new().use_proto_field_name(names == Names::Original);
+    let before = out.len();
+    let written = message.serialize_with_options(&mut serde_json::Serializer::new(&mut *out), &options);
+    written.map_err(|error| {
+        out.truncate(before);
+        JsonError::new("", error.to_string())
+    })
+}
+
+/// Writes a message with original names, and with the defaults of fields that have no presence.
+pub fn write_full(out: &mut Vec<u8>, message: &DynamicMessage) -> Result<(), JsonError> {
+    let options = SerializeOptions::new().use_proto_field_name(true).skip_default_fields(false);
+    let written = message.serialize_with_options(&mut serde_json::Serializer::new(out), &options);
+    written.map_err(|error| JsonError::new("", error.to_string()))
+}
+
+/// Writes one field of a message as its own document: its default if it is not set, `null` where it has none.
+pub fn write_field(
+    out: &mut Vec<u8>,
+    message: &DynamicMessage,
+    field: &FieldDescriptor,
+    names: Names,
+) -> Result<(), JsonError> {
+    let mut alone = DynamicMessage::new(message.descriptor());
+    if message.has_field(field) {
+        alone.set_field(field, message.get_field(field).into_owned());
+    }
+    let options = SerializeOptions::new().use_proto_field_name(names == Names::Original).skip_default_fields(false);
+    let mut document = Vec::new();
+    let failed = |error: serde_json::Error| JsonError::new(field.name(), error.to_string());
+    alone.serialize_with_options(&mut serde_json::Serializer::new(&mut document), &options).map_err(failed)?;
+    let members: Object<'_> = serde_json::from_slice(&document).map_err(failed)?;
+    let name = if names == Names::Original { field.name() } else { field.json_name() };
+    let value = members.0.iter().find(|(member, _)| member == name);
+    out.extend_from_slice(value.map_or("null", |(_, value)| value.get()).as_bytes());
+    Ok(())
+}
+
+/// Whether the mapping has a form of its own for a type, which may be no object.
+pub fn has_own_form(message: &MessageDescriptor) -> bool {
+    let name = message.full_name().strip_prefix("google.protobuf.").unwrap_or_default();
+    let known = ["Any", "Timestamp", "Duration", "FieldMask", "Struct", "ListValue", "Value", "Empty"];
+    known.contains(&name) || super::text::is_wrapper(message)
+}

@@ -1,0 +1,1 @@
+"""`.proto` files: compiled when they are named, without generated code."""

@@ -1,0 +1,22 @@
+"""`grpc.aio` with the native server; all other names are gRPC's own."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from grpc.aio import *  # noqa: F403
+
+from salver.grpc.asynchronous import server
+
+__all__ = ["server"]
+
+
+def __getattr__(name: str) -> object:
+    from grpc import aio
+
+    return getattr(aio, name)
+
+
+def __dir__() -> list[str]:
+    from grpc import aio
+
+    return dir(aio)

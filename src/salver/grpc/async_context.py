@@ -1,0 +1,177 @@
+"""The context of handlers that are coroutines."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import grpc
+from grpc import aio
+
+from salver.grpc.call_context import CallContext, Metadata
+from salver.grpc.handlers import Method
+from salver.grpc.statuses import OK, UNKNOWN, number
+
+if TYPE_CHECKING:
+    from salver import _native
+
+
+class AsyncContext(CallContext, aio.ServicerContext[Any, Any]):
+    """As gRPC's, for one call. It belongs to its event loop."""
+
+    _details = ""
+    _trailing: Any = ()
+    _opened = False
+    _aborted: aio.AbortError | None = None
+    finished = False
+    method: Method
+    task: asyncio.Task[None]
+
+    def __init__(self, call: "_native.ServiceCall", compression: Any) -> None:
+        super().__init__(call, compression)
+        self._news: asyncio.Future[None] | None = None
+        self._callbacks: list[Callable[[Any], None]] = []
+
+    async def read(self) -> Any:
+        self.check()
+        message = await self.message()
+        self.check()
+        if message is None:
+            return aio.EOF
+        return message if self.method.deserialize is None else self.method.deserialize(message)
+
+    async def message(self) -> bytes | None:
+        """The next one as it came; None at the end. Raises CancelledError once the caller has left."""
+        while True:
+            try:
+                return self.call.receive(False)
+            except BlockingIOError:
+                await self._news_of_call()
+            except ConnectionError:
+                raise asyncio.CancelledError from None
+
+    async def write(self, message: Any) -> None:
+        self.check()
+        serialized = message if self.method.serialize is None else self.method.serialize(message)
+        self._open_if_needed()
+        while not self.call.send(serialized, False, self._compress_next):
+            if not self.call.is_active():
+                raise asyncio.CancelledError
+            await self._news_of_call()
+        self._opened = self._compress_next = True
+
+    async def send_initial_metadata(self, initial_metadata: Metadata) -> None:
+        self.check()
+        if self._opened:
+            raise aio.UsageError("Send initial metadata failed: already sent")
+        self._open(initial_metadata)
+
+    async def abort(self, code: Any, details: str = "", trailing_metadata: Any = ()) -> NoReturn:
+        if self._aborted is not None:
+            raise aio.UsageError("Abort already called!")
+        self._aborted = aio.AbortError("Locally aborted.")
+        self._code = code
+        self._details = details or self._details
+        if trailing_metadata:
+            self.set_trailing_metadata(trailing_metadata)
+        self.finish(number(code), self._details)
+        raise self._aborted
+
+    async def abort_with_status(self, status: grpc.Status) -> NoReturn:
+        await self.abort(status.code, status.details, status.trailing_metadata)
+
+    def set_trailing_metadata(self, trailing_metadata: Any) -> None:
+        self._trailing = tuple(trailing_metadata)
+
+    def set_details(self, details: str) -> None:
+        self._details = details
+
+    def details(self) -> str:
+        return self._details
+
+    def set_compression(self, compression: Any) -> None:
+        if self._opened:
+            raise RuntimeError("Compression setting must be specified before sending initial metadata")
+        super().set_compression(compression)
+
+    def time_remaining(self) -> Any:
+        return self.call.time_remaining()
+
+    def add_done_callback(self, callback: Callable[[Any], None]) -> None:
+        self._callbacks.append(callback)
+
+    def done(self) -> bool:
+        return self.finished
+
+    def cancelled(self) -> bool:
+        return self._code is grpc.StatusCode.CANCELLED
+
+    def check(self) -> None:
+        """Raises what ends a handler that goes on after the call's end."""
+        if self._aborted is not None:
+            raise self._aborted
+        if self.finished:
+            raise aio.UsageError("RPC already finished.")
+
+    def end(self, message: bytes | None = None) -> None:
+        """Answer with what the handler has set, perhaps after a last message."""
+        code = OK if self._code is None else number(self._code)
+        self.finish(code, self._details, message if code == OK else None)
+
+    def fail(self, details: str) -> None:
+        """Answer so, with the code that the handler has set, if it set one."""
+        self.finish(UNKNOWN if self._code is None else number(self._code) or UNKNOWN, details)
+
+    def finish(self, code: int, details: str, message: bytes | None = None) -> None:
+        self.finished = True
+        self._open_if_needed()
+        self.call.finish(code, details, self._trailing, message, self._compress_next)
+
+    def news(self) -> None:
+        """Something has happened to the call."""
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
+
+    def call_back(self) -> None:
+        for callback in self._callbacks:
+            callback(self)
+
+    def was_aborted_by(self, error: BaseException) -> bool:
+        return error is self._aborted
+
+    @property
+    def aborted(self) -> bool:
+        return self._aborted is not None
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether the handler has set no other status."""
+        return self._code is None or number(self._code) == OK
+
+    @property
+    def path(self) -> str:
+        return self.call.path
+
+    async def _news_of_call(self) -> None:
+        self._news = asyncio.get_running_loop().create_future()
+        await self._news
+
+    def _open_if_needed(self) -> None:
+        if self.compression is not None and not self._opened:
+            self._open(())
+
+    def _open(self, metadata: Metadata) -> None:
+        self._opened = True
+        self.call.send_metadata(tuple(metadata), self.compression)
+
+
+class Requests(AsyncIterator[Any]):
+    """The messages of a caller who streams, as they come."""
+
+    def __init__(self, context: AsyncContext) -> None:
+        self._context = context
+
+    async def __anext__(self) -> Any:
+        message = await self._context.read()
+        if message is aio.EOF:
+            raise StopAsyncIteration
+        return message

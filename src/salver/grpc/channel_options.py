@@ -1,0 +1,33 @@
+"""Options of a server as gRPC names them, as far as there is something to set."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from salver.config.settings import Config, native_settings
+
+_UNLIMITED_MESSAGE, _UNLIMITED = 2**31 - 1, 2**32 - 1
+# Each option with the setting that it is, and what it says for no limit.
+_SETTINGS = {
+    "grpc.max_receive_message_length": ("max_message_bytes", _UNLIMITED_MESSAGE),
+    "grpc.max_message_length": ("max_message_bytes", _UNLIMITED_MESSAGE),
+    "grpc.max_metadata_size": ("max_header_bytes", _UNLIMITED),
+    "grpc.max_concurrent_streams": ("max_streams", _UNLIMITED),
+    "grpc.keepalive_time_ms": ("keep_alive_ms", _UNLIMITED),
+}
+_SHARE_PORTS = "grpc.so_reuseport"
+
+
+def settings(options: Sequence[tuple[str, Any]]) -> str:
+    """The document that the native server is made from; options that mean nothing to it are passed over, as by gRPC."""
+    values = json.loads(native_settings(Config()))
+    for name, value in options:
+        if name in _SETTINGS and isinstance(value, int):
+            setting, unlimited = _SETTINGS[name]
+            values[setting] = value if 0 < value < unlimited else unlimited
+    return json.dumps(values)
+
+
+def shares_ports(options: Sequence[tuple[str, Any]]) -> bool:
+    """Whether other processes may listen at the same address, which gRPC lets them on Linux."""
+    return bool(dict(options).get(_SHARE_PORTS, True))

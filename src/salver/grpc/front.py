@@ -1,0 +1,103 @@
+"""The native server under a gRPC server of either kind: its addresses, its services, its end."""
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import grpc
+
+from salver import _native
+from salver.grpc.channel_options import settings, shares_ports
+from salver.grpc.credentials import PemFiles, pem_of
+from salver.grpc.descriptors import descriptor_set
+from salver.grpc.handlers import Handlers
+from salver.grpc.ports import Port, open_port
+from salver.grpc.recipes import Plan, recipe_of
+
+if TYPE_CHECKING:
+    from salver.grpc.crews import Crew
+
+_POLL_S = 0.005
+
+
+class Front:
+    """Nothing native is made before `start`, so that a process may be forked until then."""
+
+    def __init__(self, plan: Plan, most_calls: int | None) -> None:
+        self._plan = plan
+        self._most_calls = most_calls
+        self._ports: list[Port] = []
+        self._files: list[PemFiles] = []
+        self._server: _native.Server | None = None
+        self._crew: Crew | None = None
+        self.stopped = threading.Event()
+
+    def add_port(self, address: str, credentials: grpc.ServerCredentials | None) -> int:
+        """Listen; gives the port. Raises RuntimeError if that is impossible, ValueError for useless credentials."""
+        security = None if credentials is None else pem_of(credentials)
+        port = open_port(address, security, shares_ports(self._plan.options))
+        self._ports.append(port)
+        if self._server is not None:
+            self._serve(self._server, port)
+        return port.number
+
+    def start(self, handlers: Handlers) -> _native.Calls:
+        """Serve, once workers do, if there are any; the calls are to be taken.
+
+        Raises ValueError for PEM, or for servicers in workers, that are of no use, RuntimeError if a worker fails.
+        """
+        workers = self._start_workers(handlers)
+        calls = _native.Calls(self._most_calls)
+        server = self._server = _native.Server(settings(self._plan.options))
+        services = [(name, methods, descriptor_set(name, handlers.of(name))) for name, methods in handlers.declared()]
+        server.serve_services(services, calls, not handlers.everything_is_known, workers)
+        for port in self._ports:
+            self._serve(server, port)
+        return calls
+
+    def drain(self) -> None:
+        """Take no new calls; those in flight go on."""
+        if self._server is not None:
+            self._server.drain()
+
+    def is_idle(self) -> bool:
+        """Whether no call is in flight."""
+        return self._server is None or self._server.calls_in_flight() == 0
+
+    def wait_until_idle(self, timeout_s: float) -> None:
+        """Wait until no call is in flight, the server is stopped, or the time is up."""
+        deadline = time.monotonic() + timeout_s
+        while not self.is_idle() and time.monotonic() < deadline:
+            if self.stopped.wait(_POLL_S):
+                return
+
+    def stop(self) -> None:
+        """End listeners, connections and calls. Idempotent."""
+        if self._server is not None:
+            self._server.stop()
+        if self._crew is not None:
+            self._crew.stop()
+        for port in self._ports:
+            port.close()
+        for files in self._files:
+            files.close()
+        self.stopped.set()
+
+    def _start_workers(self, handlers: Handlers) -> "dict[str, _native.Workers]":
+        """Which services they answer."""
+        recipe = recipe_of(handlers, self._plan)
+        if recipe is None:
+            return {}
+        from salver.grpc.crews import Crew
+
+        self._crew = Crew(recipe)
+        self._crew.start()
+        return dict.fromkeys(self._crew.services, self._crew.workers)
+
+    def _serve(self, server: _native.Server, port: Port) -> None:
+        tls = None
+        if port.security is not None:
+            self._files.append(PemFiles(port.security))
+            tls = self._files[-1].names
+        for socket in port.give_away():
+            server.adopt(socket, tls)

@@ -1,0 +1,352 @@
+"""A server's ports, options, interceptors and end, on gRPC's own servers and on salver's."""
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc import aio
+from support.certificates import make_certificates
+from support.conformance import KINDS, SYNC, Heard, serving
+from support.conformance_pb2 import Request, Response
+from support.conformance_pb2_grpc import ConformanceServicer, ConformanceStub, add_ConformanceServicer_to_server
+from support.waiting import until
+
+from salver import grpc as own
+
+_TIMEOUT_S = 20.0
+
+each_kind = pytest.mark.parametrize("kind", KINDS)
+each_sync = pytest.mark.parametrize("kind", SYNC)
+
+
+def stub_of(target: str, credentials: grpc.ChannelCredentials | None = None) -> tuple[grpc.Channel, Any]:
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    if credentials is None:
+        channel = grpc.insecure_channel(target, options)
+    else:
+        channel = grpc.secure_channel(target, credentials, options)
+    return channel, ConformanceStub(channel)  # type: ignore[no-untyped-call]
+
+
+def code_of(call: Any, request: Any = None, **options: Any) -> grpc.StatusCode:
+    with pytest.raises(grpc.RpcError) as caught:
+        call(request or Request(), timeout=_TIMEOUT_S, **options)
+    code: grpc.StatusCode = caught.value.code()
+    return code
+
+
+class Echo(ConformanceServicer):
+    def Unary(self, request: Request, context: Any) -> Response:  # noqa: N802
+        return Response(text=request.text)
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(4) as pool:
+        yield pool
+
+
+@each_sync
+@pytest.mark.parametrize("address", ["127.0.0.1:0", "localhost:0", "[::]:0", "0.0.0.0:0"])
+def test_a_port_is_real_and_may_come_before_the_servicer(kind: str, address: str, pool: ThreadPoolExecutor) -> None:
+    server = SYNC[kind](pool)
+    port = server.add_insecure_port(address)
+    add_ConformanceServicer_to_server(Echo(), server)  # type: ignore[no-untyped-call]
+    server.start()
+    channel, stub = stub_of(f"localhost:{port}")
+    with channel:
+        assert stub.Unary(Request(text="a"), timeout=_TIMEOUT_S).text == "a"
+    server.stop(None).wait(_TIMEOUT_S)
+
+
+@each_sync
+def test_a_server_listens_on_unix_sockets(kind: str, pool: ThreadPoolExecutor, tmp_path: Path) -> None:
+    server = SYNC[kind](pool)
+    addresses = [f"unix:{tmp_path}/one", f"unix://{tmp_path}/two", f"unix-abstract:{tmp_path}"]
+    assert [server.add_insecure_port(each) for each in addresses] == [1, 1, 1]
+    add_ConformanceServicer_to_server(Echo(), server)  # type: ignore[no-untyped-call]
+    server.start()
+    for address in addresses:
+        channel, stub = stub_of(address)
+        with channel:
+            assert stub.Unary(Request(text="a"), timeout=_TIMEOUT_S).text == "a"
+    server.stop(None).wait(_TIMEOUT_S)
+
+
+@each_sync
+@pytest.mark.parametrize("address", ["", "nonsense place:1", "256.0.0.1:0", "unix:/no/such/folder/socket"])
+def test_an_address_that_is_none_is_refused(kind: str, address: str, pool: ThreadPoolExecutor) -> None:
+    with pytest.raises(RuntimeError, match="Failed to bind to address"):
+        SYNC[kind](pool).add_insecure_port(address)
+
+
+@each_sync
+def test_servers_share_a_port_unless_told_otherwise(kind: str, pool: ThreadPoolExecutor) -> None:
+    one, other = SYNC[kind](pool), SYNC[kind](pool)
+    port = one.add_insecure_port("127.0.0.1:0")
+    assert other.add_insecure_port(f"127.0.0.1:{port}") == port
+    alone = SYNC[kind](pool, options=[("grpc.so_reuseport", 0)])
+    with pytest.raises(RuntimeError, match="Failed to bind to address"):
+        alone.add_insecure_port(f"127.0.0.1:{port}")
+    for server in (one, other, alone):
+        server.stop(None)
+
+
+@each_kind
+def test_a_message_may_be_as_large_as_an_option_says(kind: str) -> None:
+    with serving(kind, options=[("grpc.max_receive_message_length", 1000), ("grpc.unknown", "x")]) as place:
+        channel, stub = stub_of(place.target)
+        with channel:
+            assert stub.Unary(Request(data=bytes(900)), timeout=_TIMEOUT_S).data == bytes(900)
+            assert code_of(stub.Unary, Request(data=bytes(1100))) is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+@each_kind
+def test_more_calls_than_a_server_takes_are_refused(kind: str) -> None:
+    with serving(kind, maximum_concurrent_rpcs=1) as place:
+        channel, stub = stub_of(place.target)
+        with channel:
+            waiting = stub.Unary.future(Request(wish="wait"), timeout=_TIMEOUT_S)
+            assert place.heard.begun.acquire(timeout=_TIMEOUT_S)
+            assert code_of(stub.Unary) is grpc.StatusCode.RESOURCE_EXHAUSTED
+            place.heard.go_on.set()
+            waiting.result()
+
+
+def outcome(waiting: Any) -> grpc.StatusCode | str:
+    try:
+        return str(waiting.result().text)
+    except grpc.RpcError as error:
+        code: grpc.StatusCode = error.code()
+        return code
+
+
+def refused(stub: Any) -> bool:
+    try:
+        stub.Unary(Request(), timeout=_TIMEOUT_S)
+    except grpc.RpcError as error:
+        return error.code() in ENDED
+    return False
+
+
+# Which of them depends on how far the call has come.
+ENDED = (grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE)
+
+
+@each_kind
+def test_with_grace_calls_in_flight_are_answered_and_new_ones_refused(kind: str) -> None:
+    with serving(kind) as place:
+        channel, stub = stub_of(place.target)
+        with channel, ThreadPoolExecutor(1) as beside:
+            waiting = stub.Unary.future(Request(wish="wait", text="answered"), timeout=_TIMEOUT_S)
+            assert place.heard.begun.acquire(timeout=_TIMEOUT_S)
+            stopping = beside.submit(place.stop, _TIMEOUT_S)
+            until(lambda: refused(stub))
+            place.heard.go_on.set()
+            assert outcome(waiting) == "answered"
+            stopping.result(_TIMEOUT_S)
+            assert refused(stub)
+
+
+@each_kind
+@pytest.mark.parametrize("grace", [None, 0.1])
+def test_calls_that_are_not_answered_in_time_are_ended_whatever_their_handlers_do(
+    kind: str, grace: float | None
+) -> None:
+    with serving(kind) as place:
+        channel, stub = stub_of(place.target)
+        with channel:
+            waiting = stub.Unary.future(Request(wish="wait"), timeout=_TIMEOUT_S)
+            assert place.heard.begun.acquire(timeout=_TIMEOUT_S)
+            place.stop(grace)
+            assert outcome(waiting) in ENDED
+            assert refused(stub)
+
+
+@each_sync
+def test_termination_is_waited_for(kind: str, pool: ThreadPoolExecutor) -> None:
+    server = SYNC[kind](pool)
+    server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    with pytest.raises(ValueError, match="Cannot start already-started server!"):
+        server.start()
+    assert server.wait_for_termination(0.01) is True
+    assert server.stop(None).is_set()
+    assert server.stop(5).wait(_TIMEOUT_S)
+    assert server.wait_for_termination(_TIMEOUT_S) is False
+
+
+USER = contextvars.ContextVar("USER", default="nobody")
+
+
+class Guard(grpc.ServerInterceptor):
+    """Lets in who says so, and notes who came."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
+        allowed = dict(handler_call_details.invocation_metadata).get(self._key)
+        if allowed is None:
+            return grpc.unary_unary_rpc_method_handler(self._refuse)
+        USER.set(USER.get() + allowed)
+        return continuation(handler_call_details)
+
+    def _refuse(self, _: Any, context: Any) -> None:
+        context.abort(grpc.StatusCode.UNAUTHENTICATED, f"no {self._key}")
+
+
+class AsyncGuard(aio.ServerInterceptor):
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
+        allowed = dict(handler_call_details.invocation_metadata).get(self._key)
+        if allowed is None:
+            return grpc.unary_unary_rpc_method_handler(self._refuse)
+        USER.set(USER.get() + allowed)
+        return await continuation(handler_call_details)
+
+    async def _refuse(self, _: Any, context: Any) -> None:
+        await context.abort(grpc.StatusCode.UNAUTHENTICATED, f"no {self._key}")
+
+
+class Who(ConformanceServicer):
+    def Unary(self, request: Request, context: Any) -> Response:  # noqa: N802
+        return Response(text=USER.get())
+
+
+class AsyncWho(ConformanceServicer):
+    async def Unary(self, request: Request, context: Any) -> Response:  # noqa: N802
+        return Response(text=USER.get())
+
+
+@each_kind
+def test_interceptors_choose_the_handler_from_the_outermost_inwards(kind: str) -> None:
+    guard, who = (Guard, Who) if kind in SYNC else (AsyncGuard, AsyncWho)
+
+    def register(server: Any, _: Heard) -> None:
+        add_ConformanceServicer_to_server(who(), server)  # type: ignore[no-untyped-call]
+
+    with serving(kind, register, interceptors=[guard("x-one"), guard("x-two")]) as place:
+        channel, stub = stub_of(place.target)
+        with channel:
+            for _ in range(2):
+                metadata = [("x-one", "1"), ("x-two", "2")]
+                assert stub.Unary(Request(), metadata=metadata, timeout=_TIMEOUT_S).text == "nobody12"
+            with pytest.raises(grpc.RpcError, match="no x-one"):
+                stub.Unary(Request(), timeout=_TIMEOUT_S)
+            with pytest.raises(grpc.RpcError, match="no x-two"):
+                stub.Unary(Request(), metadata=metadata[:1], timeout=_TIMEOUT_S)
+            unknown = channel.unary_unary("/a.B/C")
+            assert code_of(unknown, b"x", metadata=metadata) is grpc.StatusCode.UNIMPLEMENTED
+
+
+class Anything(grpc.GenericRpcHandler):
+    """Answers every path that ends in Any, with bytes as they are."""
+
+    def service(self, handler_call_details: Any) -> Any:
+        if not handler_call_details.method.endswith("Any"):
+            return None
+        return grpc.stream_stream_rpc_method_handler(self._echo)
+
+    def _echo(self, requests: Iterator[bytes], context: Any) -> Iterator[bytes]:
+        for each in requests:
+            yield each * 2
+
+
+@each_sync
+def test_generic_handlers_answer_any_path(kind: str, pool: ThreadPoolExecutor) -> None:
+    server = SYNC[kind](pool, [Anything()])
+    with pytest.raises(AttributeError, match='does not have "service" method'):
+        server.add_generic_rpc_handlers([object()])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    channel, _ = stub_of(f"127.0.0.1:{port}")
+    with channel:
+        call = channel.stream_stream("/what.Ever/Any")
+        assert list(call(iter([b"a", b"b"]), timeout=_TIMEOUT_S)) == [b"aa", b"bb"]
+        assert code_of(channel.unary_unary("/what.Ever/Else"), b"x") is grpc.StatusCode.UNIMPLEMENTED
+    server.stop(None).wait(_TIMEOUT_S)
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+class Peer(ConformanceServicer):
+    def Unary(self, request: Request, context: Any) -> Response:  # noqa: N802
+        key = context.peer_identity_key()
+        return Response(text=f"{key} {context.peer_identities()} {context.auth_context()['transport_security_type']}")
+
+
+@pytest.mark.parametrize("kind", ["grpcio", "salver"])
+@pytest.mark.parametrize("mutual", [False, True])
+def test_certificates_are_shown_and_asked_for(
+    kind: str, mutual: bool, certificates: Path, pool: ThreadPoolExecutor
+) -> None:
+    pem = {each.name: each.read_bytes() for each in certificates.iterdir()}
+    credentials = own.ssl_server_credentials([(pem["server.key"], pem["server.crt"])], pem["ca.crt"], mutual)
+    server = SYNC[kind](pool)
+    add_ConformanceServicer_to_server(Peer(), server)  # type: ignore[no-untyped-call]
+    port = server.add_secure_port("localhost:0", credentials)
+    server.start()
+    own_pair = (pem["client.key"], pem["client.crt"]) if mutual else (None, None)
+    channel, stub = stub_of(f"localhost:{port}", grpc.ssl_channel_credentials(pem["ca.crt"], *own_pair))
+    with channel:
+        said = "x509_common_name [b'client'] [b'ssl']" if mutual else "None None [b'ssl']"
+        assert stub.Unary(Request(), timeout=_TIMEOUT_S).text == said
+    stranger, stub = stub_of(f"localhost:{port}", grpc.ssl_channel_credentials(pem["ca.crt"]))
+    with stranger:
+        if mutual:
+            assert code_of(stub.Unary) is grpc.StatusCode.UNAVAILABLE
+    server.stop(None).wait(_TIMEOUT_S)
+
+
+@each_kind
+def test_handlers_that_wait_leave_others_alone(kind: str) -> None:
+    with serving(kind) as place:
+        channel, stub = stub_of(place.target)
+        with channel:
+            waiting = [stub.Unary.future(Request(wish="wait"), timeout=_TIMEOUT_S) for _ in range(10)]
+            for _ in waiting:
+                assert place.heard.begun.acquire(timeout=_TIMEOUT_S)
+            assert stub.Unary(Request(text="a"), timeout=_TIMEOUT_S).text == "a"
+            place.heard.go_on.set()
+            assert [each.result().text for each in waiting] == [""] * 10
+
+
+@pytest.mark.parametrize("kind", ["grpcio aio", "salver aio"])
+def test_plain_functions_run_in_threads_of_a_server_of_coroutines(kind: str) -> None:
+    class Mixed(ConformanceServicer):
+        async def Unary(self, request: Request, context: Any) -> Response:  # noqa: N802
+            return Response(text=str(asyncio.get_running_loop() is not None))
+
+        def Spread(self, request: Request, context: Any) -> Iterator[Response]:  # noqa: N802
+            for number in range(request.count):
+                yield Response(number=number, text=threading.current_thread().name)
+
+        def Gather(self, request_iterator: Iterator[Request], context: Any) -> Response:  # noqa: N802
+            context.set_trailing_metadata([("x-a", "b")])
+            return Response(text="".join(each.text for each in request_iterator))
+
+    def register(server: Any, _: Heard) -> None:
+        add_ConformanceServicer_to_server(Mixed(), server)  # type: ignore[no-untyped-call]
+
+    with ThreadPoolExecutor(2, "own") as pool, serving(kind, register, migration_thread_pool=pool) as place:
+        channel, stub = stub_of(place.target)
+        with channel:
+            assert stub.Unary(Request(), timeout=_TIMEOUT_S).text == "True"
+            answers = list(stub.Spread(Request(count=3), timeout=_TIMEOUT_S))
+            assert [each.number for each in answers] == [0, 1, 2]
+            assert {each.text.partition("_")[0] for each in answers} == {"own"}
+            answer, call = stub.Gather.with_call(iter([Request(text="a"), Request(text="b")]), timeout=_TIMEOUT_S)
+            assert answer.text == "ab"
+            assert ("x-a", "b") in [tuple(each) for each in call.trailing_metadata()]
