@@ -13,7 +13,8 @@ RUN cd /source && /build/bin/maturin build --profile dist --out /wheels
 
 FROM python:3.12-slim-bookworm
 COPY --from=build /wheels /wheels
-RUN pip install --no-cache-dir /wheels/salver-*.whl && rm -rf /wheels && useradd --create-home salver
+# With what runs SavedModels without TensorFlow; an image on top of this one may have salver[tensorflow].
+RUN pip install --no-cache-dir "$(echo /wheels/salver-*.whl)[openvino]" && rm -rf /wheels && useradd --create-home salver
 COPY --chmod=755 docker/entrypoint.sh /usr/bin/tf_serving_entrypoint.sh
 COPY --chmod=755 docker/tensorflow_model_server.sh /usr/bin/tensorflow_model_server
 ENV MODEL_BASE_PATH=/models MODEL_NAME=model

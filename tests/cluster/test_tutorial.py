@@ -115,6 +115,29 @@ def test_a_worker_ends_when_its_script_says_so(place: Place, tmp_path: Path) -> 
         assert stopping.wait(20) == 0
 
 
+BOTH = """
+import numpy as np
+from mindspore_serving import master, worker
+from mindspore_serving.client import Client
+
+ones = np.ones((2, 2), np.float32)
+client = Client("localhost", {port}, "add", "add_common")
+for _ in range(3):
+    master.start_master_server(master_port={gate})
+    master.start_grpc_server("127.0.0.1", {port})
+    worker.start_servable(".", "add", master_port={gate})
+    print(client.infer({{"x1": ones, "x2": ones}})[0]["y"].tolist())
+    worker.stop()
+"""
+
+
+def test_both_may_be_in_one_process_where_the_servable_is_called_at_once(place: Place, tmp_path: Path) -> None:
+    script = tmp_path / "both.py"
+    script.write_text(BOTH.format(port=place.port, gate=place.gate))
+    printed = run_script(script)
+    assert printed.count("[[2.0, 2.0], [2.0, 2.0]]\n") == 3, printed
+
+
 DIRECTORY = ("models", "add")
 
 

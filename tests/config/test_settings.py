@@ -15,6 +15,7 @@ def test_native_settings_are_in_bytes_and_milliseconds() -> None:
         "max_calls": 10_000,
         "max_bytes_in_flight": 1024**3,
         "header_timeout_ms": 250,
+        "reply_timeout_ms": 60_000,
         "keep_alive_ms": 4000,
         "network_threads": 1,
         "http_timeout_ms": 1500,

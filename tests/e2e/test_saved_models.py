@@ -134,10 +134,11 @@ def test_records_can_be_left_out(server: Server) -> None:
     }
 
 
-def test_a_half_written_folder_is_no_version_until_it_is_whole(tmp_path: Path) -> None:
-    written(tmp_path, "model", scaled(2), version=1)
-    half = tmp_path / "model" / "2"
-    with running(tmp_path, "--watch-s", "0.02") as server, Client(server.address) as client:
+def test_what_is_half_written_or_cannot_be_warmed_up_leaves_the_old_version(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    written(models, "model", scaled(2), version=1)
+    half = models / "model" / "2"
+    with running(models, "--watch-s", "0.02") as server, Client(server.address) as client:
         assert client.infer("model", {"x": ROWS})["y"][0, 0] == 2
         (half / "variables").mkdir(parents=True)
         until(lambda: "holds no model file" in server.output)
@@ -146,6 +147,10 @@ def test_a_half_written_folder_is_no_version_until_it_is_whole(tmp_path: Path) -
         assert client.infer("model", {"x": ROWS})["y"][0, 0] == 2
         (half / "saved_model.pb").write_bytes(scaled(7))
         until(lambda: client.infer("model", {"x": ROWS})["y"][0, 0] == 7)
+        write_records(written(tmp_path / "aside", "model", scaled(9), version=3), UNREADY)
+        (tmp_path / "aside" / "model" / "3").rename(models / "model" / "3")
+        until(lambda: "tf_serving_warmup_requests record 1: cannot be run" in server.output)
+        assert client.infer("model", {"x": ROWS})["y"][0, 0] == 7
 
 
 def test_a_base_path_is_served_as_tensorflow_serving_does(tmp_path: Path) -> None:

@@ -117,6 +117,14 @@ def test_what_cannot_be_served_is_a_problem(tmp_path: Path, content: bytes, what
         contract(tmp_path, content)
 
 
+def test_a_nest_without_an_end_is_a_problem(tmp_path: Path) -> None:
+    nest = one(tensor(FLOAT, 2))
+    for _ in range(2000):
+        nest = tuple_of(nest)
+    with pytest.raises(Unusable, match="is no whole MindIR file"):
+        contract(tmp_path, mindir([MATRIX], [in_tuple("out", nest)]))
+
+
 @pytest.mark.parametrize("first", [0xD8, 0xD9, 0xDA])
 def test_an_encrypted_file_tells_nothing_without_mindspore(tmp_path: Path, first: int) -> None:
     assert contract(tmp_path, bytes([first, 0x5E, 0x3A, 0x7F]) + b"secret" * 100) is None

@@ -1,6 +1,7 @@
 """SavedModels by OpenVINO, without TensorFlow; `tests/saved_model` has both."""
 
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,13 @@ def test_a_number_that_would_become_another_is_refused(tmp_path: Path) -> None:
 def test_input_of_another_kind_is_refused(tmp_path: Path, columns: list[Any]) -> None:
     with pytest.raises(ValueError, match="input x: "):
         loaded(tmp_path, scaled(2)).run(columns)
+
+
+def test_no_room_for_temporary_files_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(Unusable, match="cannot be copied for OpenVINO: No such file or directory") as refused:
+        loaded(tmp_path, scaled(2))
+    assert "TMPDIR" in refused.value.problem.remedy
 
 
 def only(monkeypatch: pytest.MonkeyPatch, *installed: str) -> None:

@@ -67,7 +67,7 @@ def test_a_value_that_the_model_does_not_take_is_told_in_its_words(stub: Any) ->
     with pytest.raises(grpc.RpcError) as refused:
         predict(stub, "texts", index=tf.constant([7]))
     assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
-    assert "indices[0] = 7 is not in [0, 3)" in refused.value.details()
+    assert refused.value.details() == "the model 'serving_default' failed: indices[0] = 7 is not in [0, 3)"
 
 
 def test_an_unknown_signature_is_told_so(stub: Any) -> None:

@@ -1,7 +1,6 @@
 //! One call that is answered message by message, in any protocol that can: from its exchange to the engine and back.
 
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::task::{ready, Context, Poll};
 use std::time::Instant;
 
@@ -202,7 +201,7 @@ pub struct Stream<E> {
 impl<E: Streamed> Stream<E> {
     /// Puts the call of an exchange in flight, or gives it back with why not.
     pub fn begin(shared: &Shared, exchange: E, facts: Facts<'_>) -> Result<Stream<E>, (E, Error)> {
-        let arrivals = Arrivals::new(Arc::clone(&shared.outgoing));
+        let arrivals = Arrivals::new(shared);
         let sequence = Sequence::begin(shared, exchange, facts, &arrivals)?;
         Ok(Stream { sequence, arrivals, first: None, _permit: None })
     }

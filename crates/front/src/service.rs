@@ -29,13 +29,14 @@ pub async fn serve(
     let began = Instant::now();
     if shared.settings.speaks == Speaks::MindsporeRest {
         let (head, body) = request.into_parts();
-        return Ok(plain::mindspore::serve(&shared, &head, body, began).await);
+        return Ok(Box::pin(plain::mindspore::serve(&shared, &head, body, began)).await);
     }
     let kind = request.headers().get(CONTENT_TYPE).map(|value| value.as_bytes());
+    // On the heap: these are large, and this future is moved some times before it is first asked.
     Ok(match kind {
         Some(kind) if kind.starts_with(b"application/grpc") => {
-            grpc::service::serve(shared, request, rights, began).await
+            Box::pin(grpc::service::serve(shared, request, rights, began)).await
         }
-        _ => plain::routes::serve(shared, request, began).await,
+        _ => Box::pin(plain::routes::serve(shared, request, began)).await,
     })
 }

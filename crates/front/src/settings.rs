@@ -18,6 +18,8 @@ pub struct Settings {
     pub max_bytes_in_flight: u64,
     /// How long a client may take to say what it speaks, for the TLS handshake, and for a request's headers.
     pub header_timeout_ms: u64,
+    /// How long a reply that comes item by item may wait to be read before its call is cancelled.
+    pub reply_timeout_ms: u64,
     /// How often an idle HTTP/2 connection is asked whether it still lives.
     pub keep_alive_ms: u64,
     pub network_threads: usize,
@@ -54,6 +56,10 @@ impl Settings {
 
     pub fn http_timeout(&self) -> Option<Duration> {
         self.http_timeout_ms.map(Duration::from_millis)
+    }
+
+    pub fn reply_timeout(&self) -> Duration {
+        Duration::from_millis(self.reply_timeout_ms)
     }
 
     pub fn keep_alive(&self) -> Duration {

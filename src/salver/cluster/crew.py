@@ -30,6 +30,11 @@ class Outposts(WorkerSet):
         # They have no lanes but those that a server gives them.
         await self.staff(workers, lambda introduced, process: [])
 
+    async def tried(self) -> None:
+        """Wait until each of them has tried to join."""
+        for outpost in self._outposts:
+            await outpost.has_tried.wait()
+
     async def leave(self, limit_s: float) -> None:
         """Finish what is being run, for so long at most, then end all of them."""
         for outpost in self._outposts:
@@ -72,12 +77,22 @@ class Crew:
         self._supervisor.run(outposts.begin(workers or python.wanted_workers(folder, manifest)))
         return manifest
 
+    def meet(self, limit_s: float) -> None:
+        """Wait until all workers that were started have joined, if their server is there; for so long at most."""
+        self._supervisor.run(self._met(limit_s))
+
     def stop(self, limit_s: float) -> None:
         """Have what is being run finished, for so long at most, then end all workers. Idempotent."""
         # A supervisor that has stopped has done it.
         with suppress(Unusable):
             self._supervisor.run(self._leave(limit_s))
         self._supervisor.stop()
+
+    async def _met(self, limit_s: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                for outposts in self._sets:
+                    await outposts.tried()
 
     async def _leave(self, limit_s: float) -> None:
         await asyncio.gather(*(outposts.leave(limit_s) for outposts in self._sets))

@@ -44,6 +44,8 @@ class Outpost(Post):
         self._hello: Hello
         self._leaving = asyncio.Event()
         self.has_joined = False
+        self.has_tried = asyncio.Event()
+        """Set once it has tried to join, whatever came of it."""
 
     def leave(self) -> None:
         """Finish what is being run; `keep` ends then, if it has joined."""
@@ -85,6 +87,8 @@ class Outpost(Post):
             else:
                 self._say(f"has joined the server at {self._way.address}")
                 return membership
+            finally:
+                self.has_tried.set()
 
     async def _serve(self, handle: WorkerHandle, membership: Membership) -> None:
         """One time of being joined. Raises WorkerEnded, _Lost, and _Left when it was told to leave and is done."""

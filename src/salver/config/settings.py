@@ -84,6 +84,9 @@ class Config:
     max_calls: int = _setting("10000", _POSITIVE, "N", "calls in flight; more are refused")
     max_bytes_in_flight: int = _setting("1GiB", size, "SIZE", "bytes of requests in flight; more are refused")
     header_timeout_s: float = _setting("10", seconds, "S", "how long a request's header may take to arrive")
+    reply_timeout_s: float = _setting(
+        "60", seconds, "S", "how long a reply that comes item by item may wait to be read before its call is cancelled"
+    )
     keep_alive_s: float = _setting("30", seconds, "S", "a silent HTTP/2 connection is asked this often if it lives")
     drain_timeout_s: float = _setting("30", seconds, "S", "how long accepted calls may take once the server is stopped")
     network_threads: int = _setting("1", whole_number(1, 256), "N", "threads that do nothing but network work")
@@ -187,6 +190,7 @@ def native_settings(config: Config, speaks: Speaks = "everything") -> str:
             "max_calls": config.max_calls,
             "max_bytes_in_flight": config.max_bytes_in_flight,
             "header_timeout_ms": round(config.header_timeout_s * 1000),
+            "reply_timeout_ms": round(config.reply_timeout_s * 1000),
             "keep_alive_ms": round(config.keep_alive_s * 1000),
             "network_threads": config.network_threads,
             "http_timeout_ms": None if config.http_timeout_s is None else round(config.http_timeout_s * 1000),

@@ -32,6 +32,7 @@ _DTYPES = {
 }
 _OTHERS = {8: "text", 14: "complex64", 15: "complex128", 16: "bfloat16"}
 _SCALAR = 39
+_DEEPEST = 100
 _FREE, _ANY_RANK = -1, -2
 _CIPHERS = tuple(bytes((each, 0x5E, 0x3A, 0x7F)) for each in (0xD8, 0xD9, 0xDA))  # AES-GCM, AES-CBC, SM4-CBC
 _AGAIN = "export it again, and copy it completely"
@@ -78,9 +79,11 @@ def _parts(value: Message) -> Iterator[tuple[Message, bool]]:
             yield tensor, False
 
 
-def _elements(attribute: Message) -> Iterator[tuple[Message, bool]]:
+def _elements(attribute: Message, depth: int = 1) -> Iterator[tuple[Message, bool]]:
+    if depth > _DEEPEST:
+        raise Malformed("it has a tuple that is nested too deeply")
     for element in attribute.messages(_ATTRIBUTE_VALUES):
-        yield from _elements(element)
+        yield from _elements(element, depth + 1)
     for tensor in attribute.messages(_ATTRIBUTE_TENSORS):
         yield tensor, attribute.integer(_ATTRIBUTE_TYPE) == _SCALAR
 

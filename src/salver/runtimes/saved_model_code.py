@@ -45,7 +45,7 @@ class Runner(Framework, Protocol):
         """To be called before its framework is imported."""
 
     def load(self, taken: Taken, threads: int, /) -> "Mapping[str, SignatureCode]":
-        """Every signature, ready to run. Raises Unfit."""
+        """Every signature, ready to run. Raises Unfit, and Unusable for what is no fault of the model."""
 
 
 class SignatureCode(ModelCode):

@@ -8,13 +8,14 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from types import ModuleType
 from typing import Any, cast
 
 import numpy as np
 
 from salver.authoring.spec import Port
+from salver.problems import Unusable
 from salver.runtimes.saved_model_code import SignatureCode, Taken, Unfit
 from salver.runtimes.saved_model_file import FILE, with_one_signature
 from salver.workers.stage import Column, Failure, StageFailed
@@ -63,7 +64,7 @@ def prepare() -> None:
 
 
 def load(taken: Taken, threads: int) -> Mapping[str, SignatureCode]:
-    """Raises Unfit."""
+    """Raises Unfit, and Unusable where there is no room for it."""
     from openvino import Core
 
     for kind, name in (("bytes", "text"), ("bfloat16", "bfloat16")):
@@ -77,18 +78,29 @@ def load(taken: Taken, threads: int) -> Mapping[str, SignatureCode]:
     try:
         return {name: _Compiled(taken, name, _compiled(core, taken, name, wanted)) for name in taken.signatures}
     except RuntimeError as error:
-        raise Unfit(_text(error)) from error
+        operations = _NO_RULE.search(str(error))
+        why = f"has no rule for the operations {operations[1].strip()}" if operations else f"says: {_text(error)}"
+        raise Unfit(why) from error
 
 
 def _compiled(core: Any, taken: Taken, name: str, wanted: Mapping[str, Any]) -> Any:
-    path, saved = taken.file.path, taken.saved(name)
-    with TemporaryDirectory(prefix="salver-") as folder:
-        inputs = [_names("input", index) for index in range(len(saved.inputs))]
-        outputs = [_names("output", index) for index in range(len(saved.outputs))]
-        Path(folder, FILE).write_bytes(with_one_signature(path, saved, inputs, outputs))
-        for each in _BESIDE:
-            Path(folder, each).symlink_to(path.parent.absolute() / each)
-        return core.compile_model(core.read_model(folder), "CPU", wanted)
+    path = taken.file.path
+    try:
+        with TemporaryDirectory(prefix="salver-") as folder:
+            Path(folder, FILE).write_bytes(_alone(taken, name))
+            for each in _BESIDE:
+                Path(folder, each).symlink_to(path.parent.absolute() / each)
+            return core.compile_model(core.read_model(folder), "CPU", wanted)
+    except OSError as error:
+        what = f"cannot be copied for OpenVINO: {error.strerror or error}"
+        raise Unusable(path, what, f"make room in {gettempdir()}, or name another folder in TMPDIR") from None
+
+
+def _alone(taken: Taken, name: str) -> bytes:
+    saved = taken.saved(name)
+    inputs = [_names("input", index) for index in range(len(saved.inputs))]
+    outputs = [_names("output", index) for index in range(len(saved.outputs))]
+    return with_one_signature(taken.file.path, saved, inputs, outputs)
 
 
 def _names(side: str, index: int) -> str:
@@ -105,8 +117,5 @@ def _check_range(port: Port, column: Column) -> None:
 
 def _text(error: Exception) -> str:
     """What went wrong, without where in OpenVINO's sources."""
-    operations = _NO_RULE.search(str(error))
-    if operations:
-        return f"has no rule for the operations {operations[1].strip()}"
     lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.strip().startswith(_NOISE)]
     return " ".join(lines) or str(error).strip()

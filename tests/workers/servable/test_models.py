@@ -165,7 +165,7 @@ def test_a_model_of_another_runtime_has_a_lane_of_its_own(tmp_path: Path) -> Non
     assert raised.value.failure.kind == "raised"
     with pytest.raises(StageFailed) as raised:
         run(program, "words.table", ["bird"])
-    assert raised.value.failure == Failure("'bird' is not in the table", "Model 'words.table'", kind="invalid")
+    assert raised.value.failure == Failure("the model 'words.table' failed: 'bird' is not in the table", kind="invalid")
 
 
 def test_rows_are_run_together_where_the_model_takes_them_so() -> None:
@@ -234,7 +234,7 @@ def test_a_run_that_fails_is_told_with_its_model(value: float, message: str) -> 
     stage = stage_of(model(batching=True), Code(["n", 2]))
     with pytest.raises(StageFailed) as raised:
         stage.run(batch(np.full((2, 2), value, np.float32)))
-    assert raised.value.failure == Failure(message, "Model 'net.double'", kind="raised")
+    assert raised.value.failure == Failure(f"the model 'net.double' failed: {message}", kind="raised")
 
 
 def test_rows_that_depend_on_each_other_are_found_out() -> None:

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use bytes::Bytes;
 use rustix::buffer::spare_capacity;
+use rustix::event::{poll, PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::net::{recv, RecvFlags};
 use salver_core::aligned;
@@ -76,7 +77,9 @@ impl Reader {
 
     /// Whether something was read.
     fn fill(&mut self, socket: &OwnedFd, wait: bool) -> io::Result<bool> {
-        let flags = if wait { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
+        if wait {
+            wait_for(socket)?;
+        }
         let target = match &mut self.large {
             Some(large) => &mut large.body,
             None => {
@@ -88,13 +91,14 @@ impl Reader {
         };
         let room = target.capacity() - target.len();
         loop {
-            match recv(socket.as_fd(), spare_capacity(target), flags) {
+            match recv(socket.as_fd(), spare_capacity(target), RecvFlags::DONTWAIT) {
                 Ok((_, 0)) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok((_, read)) => {
                     self.drained = read < room;
                     break;
                 }
                 Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) if wait => wait_for(socket)?,
                 Err(Errno::AGAIN) => return Ok(false),
                 Err(error) => return Err(error.into()),
             }
@@ -103,6 +107,18 @@ impl Reader {
             self.buffer = large.excess();
         }
         Ok(true)
+    }
+}
+
+/// Waits until there is something to read, or the end. A read that waits by itself would be woken by the other side's
+/// reading, too, which makes room to write.
+fn wait_for(socket: &OwnedFd) -> io::Result<()> {
+    loop {
+        match poll(&mut [PollFd::new(socket, PollFlags::IN)], None) {
+            Ok(_) => return Ok(()),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
 }
 

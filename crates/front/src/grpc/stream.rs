@@ -82,7 +82,7 @@ impl Conversation {
             deadline: deadline.map(|at| Deadline { at, timer: Box::pin(sleep_until(at.into())) }),
             stopping,
             reading: Some(Box::pin(read(Arc::clone(&shared), messages))),
-            arrivals: Arrivals::new(Arc::clone(&shared.outgoing)),
+            arrivals: Arrivals::new(&shared),
             open: HashMap::new(),
             ordered: VecDeque::new(),
             given: 0,

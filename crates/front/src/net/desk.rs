@@ -125,6 +125,11 @@ pub(super) fn send(version: &Arc<Version>, call: Call, waiting: Waiting) -> u64 
     with_desk(|desk| desk.submit(Arc::clone(version), call, waiting)).unwrap_or(0)
 }
 
+/// Whether a call of this thread is still to be answered, or to be answered further.
+pub(super) fn is_waiting(ticket: u64) -> bool {
+    with_desk(|desk| desk.waiting.borrow().contains_key(&ticket)).unwrap_or(false)
+}
+
 /// Cancels a call. Nothing arrives for it any more.
 pub(super) fn give_up(ticket: u64, version: &Version) {
     with_desk(|desk| desk.forget(ticket, version));

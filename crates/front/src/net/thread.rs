@@ -5,8 +5,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use salver_engine::{Home, Resident};
+use tokio::io::unix::AsyncFd;
 use tokio::io::Interest;
-use tokio::net::UnixStream;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{unbounded_channel, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
@@ -111,19 +111,17 @@ impl Drop for Watched {
 
 /// Tells a lane of what comes until it wants no more. If the runtime cannot watch the socket, nobody does.
 async fn watch(socket: OwnedFd, lane: Watched) {
-    let Ok(socket) = watched(socket) else { return };
-    let mut wants_more = true;
-    while wants_more && socket.readable().await.is_ok() {
-        // It reads all there is by itself; to say that it would block is how the runtime is told so.
-        let _: io::Result<()> = socket.try_io(Interest::READABLE, || {
-            wants_more = lane.0.readable();
-            Err(io::ErrorKind::WouldBlock.into())
-        });
+    // Only for reading: that there is room to write again, which is so after each frame, would wake this thread for nothing.
+    // What is deprecated is to give it descriptors that may change, as this one cannot.
+    #[allow(deprecated)]
+    let Ok(socket) = AsyncFd::with_interest(socket, Interest::READABLE) else {
+        return;
+    };
+    while let Ok(mut ready) = socket.readable().await {
+        // Before the lane reads: what comes while it does is news.
+        ready.clear_ready();
+        if !lane.0.readable() {
+            return;
+        }
     }
-}
-
-fn watched(socket: OwnedFd) -> io::Result<UnixStream> {
-    let socket = std::os::unix::net::UnixStream::from(socket);
-    socket.set_nonblocking(true)?;
-    UnixStream::from_std(socket)
 }

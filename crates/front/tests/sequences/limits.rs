@@ -56,6 +56,22 @@ fn who_does_not_read_makes_no_room() {
 }
 
 #[test]
+fn who_does_not_read_for_too_long_loses_the_call() {
+    let served = served_with(|settings| settings.reply_timeout_ms = 50);
+    let mut answer = served.events("tell", r#"{"x": "once"}"#);
+    let batch = served.lane.take();
+    // More than any socket takes in.
+    let page = "word ".repeat(100_000);
+    for _ in 0..20 {
+        served.lane.item(&batch, &page);
+    }
+    served.lane.wait_until_left(&batch);
+    let rest = answer.rest();
+    assert!(rest.contains("event: error\ndata: {\"error\":{\"code\":\"DEADLINE_EXCEEDED\""), "{} bytes", rest.len());
+    served.wait_until_idle();
+}
+
+#[test]
 fn items_that_there_is_no_memory_for_end_the_call() {
     let served = served_with(|settings| settings.max_bytes_in_flight = 100_000);
     let mut answer = served.events("tell", r#"{"x": "once"}"#);

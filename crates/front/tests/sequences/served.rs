@@ -56,6 +56,7 @@ pub fn served_with(change: impl FnOnce(&mut Settings)) -> Served {
         max_calls: 100,
         max_bytes_in_flight: 1 << 24,
         header_timeout_ms: 10_000,
+        reply_timeout_ms: 60_000,
         keep_alive_ms: 30_000,
         network_threads: 1,
         speaks: Default::default(),

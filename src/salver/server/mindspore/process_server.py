@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from salver.cluster.crew import Crew
 
 _SIGNALLED = "Fail to start workers because of signal SIGINT or SIGTERM"
+_JOINING_S = 1.0
 _STOPPED = "Fail to start workers because the server was stopped meanwhile"
 # What the start functions say by their arguments.
 _ARGUMENTS = (
@@ -99,6 +100,7 @@ class MindsporeServer:
     def join(self, config: WorkerConfig, folder: VersionFolder) -> None:
         """Serve a version for a server elsewhere, once it is ready. Raises Unusable if it cannot be.
 
+        Where the server is there it knows of the version then: scripts call it at once.
         Raises RuntimeError if this process is told to end meanwhile.
         """
         from salver.cluster.crew import crew_of
@@ -108,6 +110,7 @@ class MindsporeServer:
             self._crews.append(crew)
         try:
             crew.start(folder)
+            crew.meet(_JOINING_S)
         except Unusable:
             if not self._stopping:
                 raise

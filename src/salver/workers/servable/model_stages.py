@@ -1,14 +1,13 @@
 """The stages that are models which this worker runs."""
 
 import logging
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from salver.workers.results import Results
 from salver.workers.servable.models import LoadedModel
-from salver.workers.stage import Batch, Column, Failure, Piece, Stage, StageFailed
+from salver.workers.stage import Batch, Column, Failure, Kind, Piece, Stage, StageFailed
 
 if TYPE_CHECKING:
     from salver.runtimes.workers import ModelCode
@@ -71,8 +70,7 @@ def _run(name: str, code: "ModelCode", columns: list[Column], rows: int) -> list
     try:
         return code.run(columns)
     except StageFailed as error:
-        failure = error.failure
-        raise StageFailed(replace(failure, what=failure.what or _what(name))) from error
+        raise StageFailed(_failure(name, error.failure.message, error.failure.kind)) from error
     except ValueError as error:
         raise StageFailed(_failure(name, str(error), "invalid" if rows == 1 else "raised")) from error
     except Exception as error:
@@ -102,9 +100,6 @@ def _whole(name: str, output: Column) -> Any:
     return output[0]
 
 
-def _failure(name: str, text: str, kind: Any) -> Failure:
-    return Failure(text, _what(name), kind=kind)
-
-
-def _what(name: str) -> str:
-    return f"Model '{name}'"
+def _failure(name: str, text: str, kind: Kind) -> Failure:
+    """A model may be a stage of several methods, so no place in one is told."""
+    return Failure(f"the model '{name}' failed: {text}", kind=kind)
