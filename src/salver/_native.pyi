@@ -71,7 +71,8 @@ class Version:
         `rows` says that the leading dimension of the model's inputs and outputs is the rows'; where the model fixes
         its length, batches are filled up to it, else to the next of the stage's allowed sizes. `whole_inputs` are
         inputs without it, which a batch takes from its first row. Otherwise a row is the model's whole input. The
-        first lane takes over the model's own session, which cannot be `run` from Python afterwards.
+        first lane takes over the model's own session, which cannot be `run` from Python afterwards; the others are run
+        once with what it was last run with, because first runs are slow.
         """
 
     def add_link_lane(

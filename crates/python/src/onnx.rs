@@ -14,9 +14,15 @@ use crate::tensor::{port, taken, tensor, Given, Port, Taken};
 #[pyclass(frozen, module = "salver._native")]
 pub struct OnnxModel {
     /// Gone once a lane has taken it over.
-    model: Mutex<Option<Model>>,
+    model: Mutex<Option<Tried>>,
     inputs: Vec<salver_exec::Outlet>,
     outputs: Vec<salver_exec::Outlet>,
+}
+
+/// A model, and what it was last run with.
+struct Tried {
+    model: Model,
+    inputs: Option<Vec<Tensor>>,
 }
 
 pub fn load_error(error: LoadError) -> PyErr {
@@ -36,7 +42,7 @@ impl OnnxModel {
         let load = || Model::load(Path::new(library), Path::new(path), options);
         let model = py.detach(load).map_err(load_error)?;
         let (inputs, outputs) = (model.inputs().to_vec(), model.outputs().to_vec());
-        Ok(OnnxModel { model: Mutex::new(Some(model)), inputs, outputs })
+        Ok(OnnxModel { model: Mutex::new(Some(Tried { model, inputs: None })), inputs, outputs })
     }
 
     #[getter]
@@ -87,14 +93,27 @@ impl OnnxModel {
         let model = model.as_mut().ok_or_else(|| {
             PyErr::new::<PyRuntimeError, _>("the model's session belongs to a lane now; load the model again")
         })?;
-        model.run(inputs).map_err(PyErr::new::<PyValueError, _>)
+        let outputs = model.model.run(inputs.clone()).map_err(PyErr::new::<PyValueError, _>)?;
+        model.inputs = Some(inputs);
+        Ok(outputs)
     }
 
     /// Sessions for `lanes` lanes; the first is the model's own.
+    ///
+    /// A session's first run takes far longer than others, so all have had one before callers come: with whatever the
+    /// model was run with before, if it was.
     pub fn sessions(&self, lanes: usize) -> PyResult<Vec<Model>> {
         let own = self.model.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let own = own.ok_or_else(|| PyErr::new::<PyRuntimeError, _>("the model serves lanes already"))?;
-        let more: Result<Vec<Model>, LoadError> = (1..lanes).map(|_| own.again()).collect();
-        Ok(std::iter::once(own).chain(more.map_err(load_error)?).collect())
+        let Tried { model, inputs } =
+            own.ok_or_else(|| PyErr::new::<PyRuntimeError, _>("the model serves lanes already"))?;
+        let more: Result<Vec<Model>, LoadError> = (1..lanes).map(|_| model.again()).collect();
+        let mut more = more.map_err(load_error)?;
+        if let Some(inputs) = inputs {
+            for session in &mut more {
+                // Should it not work, the first caller is told.
+                let _ = session.run(inputs.clone());
+            }
+        }
+        Ok(std::iter::once(model).chain(more).collect())
     }
 }

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +202,17 @@ def test_a_fixed_number_of_rows_is_filled_up(rows: int) -> None:
     [doubled] = stage.run(batch(whole))
     assert np.array_equal(doubled, whole * 2)  # type: ignore[arg-type]
     assert code.seen == [(4, 2)]
+
+
+@pytest.mark.parametrize(("rows", "ran"), [(1, 2), (2, 2), (3, 4), (5, 5)])
+def test_batches_are_filled_up_to_the_next_allowed_size(rows: int, ran: int) -> None:
+    code = Code(["n", 2])
+    declared = model(batching=True)
+    declared = replace(declared, policy=replace(declared.policy, allowed_batch_sizes=(2, 4)))
+    whole = np.arange(1, 2 * rows + 1, dtype=np.float32).reshape(rows, 2)
+    [doubled] = stage_of(declared, code).run(batch(whole))
+    assert np.array_equal(doubled, whole * 2)  # type: ignore[arg-type]
+    assert code.seen == [(ran, 2)]
 
 
 def test_outputs_that_are_no_rows_are_refused() -> None:

@@ -1,6 +1,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 
 use ort::session::{RunOptions, Session, SessionInputValue};
 use ort::value::ValueType;
@@ -28,8 +29,27 @@ pub struct OnnxModel {
     outputs: Vec<Outlet>,
 }
 
+/// How much a load gives way to whatever else wants the processor, as `nice` counts it.
+const YIELDING: i32 = 10;
+
 impl OnnxModel {
+    /// Loading takes a while, all of it processor time, so it gives way to calls that are being answered: it is done by
+    /// a thread of its own, because none may become less nice again. Threads that a session makes are as nice as their
+    /// maker, so one that makes some is loaded by the caller's.
     pub fn load(library: &Path, path: &Path, options: Options) -> Result<OnnxModel, LoadError> {
+        if options.threads > 1 {
+            return OnnxModel::load_here(library, path, options);
+        }
+        let load = || {
+            // Where it may not, it takes what it gets.
+            let _ = rustix::process::nice(YIELDING);
+            OnnxModel::load_here(library, path, options)
+        };
+        let loaded = thread::scope(|scope| scope.spawn(load).join());
+        loaded.unwrap_or_else(|_| Err(LoadError::Model("loading it panicked".into())))
+    }
+
+    fn load_here(library: &Path, path: &Path, options: Options) -> Result<OnnxModel, LoadError> {
         File::open(path).map_err(LoadError::File)?;
         let mut builder = options.builder(&environment(library)?)?;
         let session = builder.commit_from_file(path).map_err(|error| LoadError::Model(unplaced(&error, path)))?;
