@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from onnx import save
 from support.reading import Page, reader
 
@@ -27,3 +28,14 @@ def test_the_page_on_versions_is_true(tmp_path: Path) -> None:
     with reader(tmp_path) as person:
         for command, expected in page.commands():
             person.type(command, expected)
+
+
+@pytest.mark.parametrize("name", ["servicers", "services", "web"])
+def test_the_page_is_true(tmp_path: Path, name: str) -> None:
+    page = Page(f"docs/{name}.md")
+    with reader(tmp_path) as person:
+        person.save(page.files())
+        for command, expected in page.commands():
+            person.type(command, expected)
+        for script in page.scripts():
+            person.run(script)
