@@ -39,3 +39,5 @@ def test_the_page_is_true(tmp_path: Path, name: str) -> None:
             person.type(command, expected)
         for script in page.scripts():
             person.run(script)
+
+
