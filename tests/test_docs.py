@@ -30,7 +30,7 @@ def test_the_page_on_versions_is_true(tmp_path: Path) -> None:
             person.type(command, expected)
 
 
-@pytest.mark.parametrize("name", ["servicers", "services", "web"])
+@pytest.mark.parametrize("name", ["json", "servicers", "services", "web"])
 def test_the_page_is_true(tmp_path: Path, name: str) -> None:
     page = Page(f"docs/{name}.md")
     with reader(tmp_path) as person:
@@ -39,5 +39,3 @@ def test_the_page_is_true(tmp_path: Path, name: str) -> None:
             person.type(command, expected)
         for script in page.scripts():
             person.run(script)
-
-
