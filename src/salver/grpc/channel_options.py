@@ -16,6 +16,8 @@ _SETTINGS = {
     "grpc.keepalive_time_ms": ("keep_alive_ms", _UNLIMITED),
 }
 _SHARE_PORTS = "grpc.so_reuseport"
+BEHIND_FRONT = "salver.behind_front"
+"""An option of a worker's server: what hands calls on, the only one who can, is believed who made them."""
 
 
 def settings(options: Sequence[tuple[str, Any]]) -> str:
@@ -31,3 +33,8 @@ def settings(options: Sequence[tuple[str, Any]]) -> str:
 def shares_ports(options: Sequence[tuple[str, Any]]) -> bool:
     """Whether other processes may listen at the same address, which gRPC lets them on Linux."""
     return bool(dict(options).get(_SHARE_PORTS, True))
+
+
+def is_behind_front(options: Sequence[tuple[str, Any]]) -> bool:
+    """Whether another server hands calls on."""
+    return bool(dict(options).get(BEHIND_FRONT, False))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import grpc
 
 from salver import _native
-from salver.grpc.channel_options import settings, shares_ports
+from salver.grpc.channel_options import is_behind_front, settings, shares_ports
 from salver.grpc.credentials import PemFiles, pem_of
 from salver.grpc.descriptors import descriptor_set
 from salver.grpc.handlers import Handlers
@@ -47,7 +47,7 @@ class Front:
         Raises ValueError for PEM, or for servicers in workers, that are of no use, RuntimeError if a worker fails.
         """
         workers = self._start_workers(handlers)
-        calls = _native.Calls(self._most_calls)
+        calls = _native.Calls(self._most_calls, is_behind_front(self._plan.options))
         server = self._server = _native.Server(settings(self._plan.options))
         services = [(name, methods, descriptor_set(name, handlers.of(name))) for name, methods in handlers.declared()]
         server.serve_services(services, calls, not handlers.everything_is_known, workers)
