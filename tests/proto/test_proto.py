@@ -77,6 +77,30 @@ def test_neither_is_one_of_another_package(infer: Any) -> None:
         infer["vision.v2.Image"]
 
 
+def test_older_files_are_read_too(tmp_path: Path) -> None:
+    text = """
+        syntax = "proto2";
+        package old;
+        message A {
+          required int32 a = 1;
+          optional int32 count = 2 [default = 7];
+          optional group Extra = 3 { optional string text = 4; }
+          extensions 100 to 199;
+        }
+        extend A { optional string note = 100; }
+    """
+    (tmp_path / "old.proto").write_text(text)
+    old = salver.proto(str(tmp_path / "old.proto"))
+    message = old.A(a=1, extra={"text": "x"})
+    message.Extensions[old.note] = "noted"
+    assert (message.count, old.A.FromString(message.SerializeToString())) == (7, message)
+
+
+def test_names_of_public_imports_are_the_files_own(folder: Path) -> None:
+    (folder / "all.proto").write_text('syntax = "proto3";\npackage everything;\nimport public "shared/meta.proto";')
+    assert salver.proto(str(folder / "all.proto")).MetaData(values={"a": "b"}).values == {"a": "b"}
+
+
 def test_two_files_may_call_different_things_the_same(tmp_path: Path) -> None:
     for folder, field in (("a", "int32 number"), ("b", "string text")):
         (tmp_path / folder).mkdir()
