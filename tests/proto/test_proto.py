@@ -12,6 +12,7 @@ import pytest
 from google.protobuf import json_format
 
 import salver
+import salver.grpc as own_grpc
 from salver.client import ServiceClient
 from salver.problems import Unusable
 
@@ -126,9 +127,9 @@ def test_it_is_light(folder: Path) -> None:
     subprocess.run([sys.executable, "-c", script], check=True, timeout=50, cwd=folder)
 
 
-@pytest.fixture
-def port(infer: Any) -> Iterator[int]:
-    """A server of grpcio's, with a servicer that is made without generated code."""
+@pytest.fixture(params=[grpc, own_grpc], ids=["grpcio", "salver"])
+def port(infer: Any, request: pytest.FixtureRequest) -> Iterator[int]:
+    """A server of grpcio's or of salver's, with a servicer that is made without generated code."""
 
     class Servicer(infer.InferenceServicer):  # type: ignore[misc]
         def Predict(self, request: Any, _context: Any) -> Any:  # noqa: N802
@@ -140,7 +141,7 @@ def port(infer: Any) -> Iterator[int]:
         def Collect(self, requests: Iterator[Any], _context: Any) -> Any:  # noqa: N802
             return infer.Faces(image_id="+".join(request.image_id for request in requests))
 
-    server = grpc.server(ThreadPoolExecutor(2))
+    server = request.param.server(ThreadPoolExecutor(2))
     infer.add_InferenceServicer_to_server(Servicer(), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
