@@ -2,17 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import grpc
 from grpc import aio
 
 from salver.grpc.call_context import CallContext, Metadata
+from salver.grpc.context import LOGGER
 from salver.grpc.handlers import Method
 from salver.grpc.statuses import OK, UNKNOWN, number
-
-if TYPE_CHECKING:
-    from salver import _native
 
 
 class AsyncContext(CallContext, aio.ServicerContext[Any, Any]):
@@ -25,11 +23,8 @@ class AsyncContext(CallContext, aio.ServicerContext[Any, Any]):
     finished = False
     method: Method
     task: asyncio.Task[None]
-
-    def __init__(self, call: "_native.ServiceCall", compression: Any) -> None:
-        super().__init__(call, compression)
-        self._news: asyncio.Future[None] | None = None
-        self._callbacks: list[Callable[[Any], None]] = []
+    _news: asyncio.Future[None] | None = None
+    _callbacks: tuple[Callable[[Any], None], ...] = ()
 
     async def read(self) -> Any:
         self.check()
@@ -97,7 +92,7 @@ class AsyncContext(CallContext, aio.ServicerContext[Any, Any]):
         return self.call.time_remaining()
 
     def add_done_callback(self, callback: Callable[[Any], None]) -> None:
-        self._callbacks.append(callback)
+        self._callbacks += (callback,)
 
     def done(self) -> bool:
         return self.finished
@@ -114,6 +109,11 @@ class AsyncContext(CallContext, aio.ServicerContext[Any, Any]):
 
     def end(self, message: bytes | None = None) -> None:
         """Answer with what the handler has set, perhaps after a last message."""
+        self.finished = True
+        if self._code is None and self.compression is None:
+            # Most handlers set nothing.
+            self.call.finish(OK, self._details, self._trailing, message, self._compress_next)
+            return
         code = OK if self._code is None else number(self._code)
         self.finish(code, self._details, message if code == OK else None)
 
@@ -133,7 +133,10 @@ class AsyncContext(CallContext, aio.ServicerContext[Any, Any]):
 
     def call_back(self) -> None:
         for callback in self._callbacks:
-            callback(self)
+            try:
+                callback(self)
+            except Exception:
+                LOGGER.exception("Exception calling callback!")
 
     def was_aborted_by(self, error: BaseException) -> bool:
         return error is self._aborted

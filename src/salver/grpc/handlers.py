@@ -1,7 +1,9 @@
 """Handlers as people register them, and which one answers a call."""
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -40,6 +42,21 @@ class Method:
     serialize: Callable[[Any], bytes] | None
     client_streams: bool
     server_streams: bool
+    style: "Style"
+
+
+class Style(Enum):
+    """How a behaviour is run."""
+
+    PLAIN = "in a thread"
+    COROUTINE = "in an event loop, awaited"
+    GENERATOR = "in an event loop, iterated"
+
+
+def style_of(behaviour: Callable[..., Any]) -> Style:
+    if inspect.iscoroutinefunction(behaviour):
+        return Style.COROUTINE
+    return Style.GENERATOR if inspect.isasyncgenfunction(behaviour) else Style.PLAIN
 
 
 def method_of(path: str, handler: Handler) -> Method:
@@ -53,7 +70,8 @@ def method_of(path: str, handler: Handler) -> Method:
     behaviour = kinds[streams]
     if behaviour is None:
         raise TypeError(f"the handler of {path} has no function for its kind of streaming")
-    return Method(path, behaviour, handler.request_deserializer, handler.response_serializer, *streams)
+    coders = (handler.request_deserializer, handler.response_serializer)
+    return Method(path, behaviour, *coders, *streams, style_of(behaviour))
 
 
 class Handlers:
