@@ -350,3 +350,26 @@ def test_plain_functions_run_in_threads_of_a_server_of_coroutines(kind: str) -> 
             answer, call = stub.Gather.with_call(iter([Request(text="a"), Request(text="b")]), timeout=_TIMEOUT_S)
             assert answer.text == "ab"
             assert ("x-a", "b") in [tuple(each) for each in call.trailing_metadata()]
+
+
+@pytest.mark.parametrize("kind", ["grpcio aio", "salver aio"])
+def test_a_coroutine_reads_and_writes_at_once(kind: str) -> None:
+    class Both(ConformanceServicer):
+        async def Chat(self, request_iterator: Any, context: Any) -> None:  # noqa: N802
+            async def read() -> int:
+                return len([each async for each in request_iterator])
+
+            reading = asyncio.create_task(read())
+            for _ in range(20):
+                await context.write(Response(data=bytes(200_000)))
+            await context.write(Response(number=await reading))
+
+    def register(server: Any, _: Heard) -> None:
+        add_ConformanceServicer_to_server(Both(), server)  # type: ignore[no-untyped-call]
+
+    with serving(kind, register) as place:
+        channel, stub = stub_of(place.target)
+        with channel:
+            requests = iter([Request(data=bytes(200_000)) for _ in range(20)])
+            answers = list(stub.Chat(requests, timeout=_TIMEOUT_S))
+            assert (len(answers), answers[-1].number) == (21, 20)

@@ -23,7 +23,9 @@ class AsyncContext(CallContext, aio.ServicerContext[Any, Any]):
     finished = False
     method: Method
     task: asyncio.Task[None]
-    _news: asyncio.Future[None] | None = None
+    # A handler may read in one task and write in another.
+    _readable: asyncio.Future[None] | None = None
+    _writable: asyncio.Future[None] | None = None
     _callbacks: tuple[Callable[[Any], None], ...] = ()
 
     async def read(self) -> Any:
@@ -40,7 +42,8 @@ class AsyncContext(CallContext, aio.ServicerContext[Any, Any]):
             try:
                 return self.call.receive(False)
             except BlockingIOError:
-                await self._news_of_call()
+                self._readable = asyncio.get_running_loop().create_future()
+                await self._readable
             except ConnectionError:
                 raise asyncio.CancelledError from None
 
@@ -51,7 +54,8 @@ class AsyncContext(CallContext, aio.ServicerContext[Any, Any]):
         while not self.call.send(serialized, False, self._compress_next):
             if not self.call.is_active():
                 raise asyncio.CancelledError
-            await self._news_of_call()
+            self._writable = asyncio.get_running_loop().create_future()
+            await self._writable
         self._opened = self._compress_next = True
 
     async def send_initial_metadata(self, initial_metadata: Metadata) -> None:
@@ -126,10 +130,14 @@ class AsyncContext(CallContext, aio.ServicerContext[Any, Any]):
         self._open_if_needed()
         self.call.finish(code, details, self._trailing, message, self._compress_next)
 
-    def news(self) -> None:
-        """Something has happened to the call."""
-        if self._news is not None and not self._news.done():
-            self._news.set_result(None)
+    def news(self, what: str) -> None:
+        """What has happened to the call, in the words of `_native.Calls.events`."""
+        if what != "writable":
+            _wake(self._readable)
+        if what != "readable":
+            _wake(self._writable)
+        if what == "ended":
+            self.task.cancel()
 
     def call_back(self) -> None:
         for callback in self._callbacks:
@@ -154,10 +162,6 @@ class AsyncContext(CallContext, aio.ServicerContext[Any, Any]):
     def path(self) -> str:
         return self.call.path
 
-    async def _news_of_call(self) -> None:
-        self._news = asyncio.get_running_loop().create_future()
-        await self._news
-
     def _open_if_needed(self) -> None:
         if self.compression is not None and not self._opened:
             self._open(())
@@ -165,6 +169,11 @@ class AsyncContext(CallContext, aio.ServicerContext[Any, Any]):
     def _open(self, metadata: Metadata) -> None:
         self._opened = True
         self.call.send_metadata(tuple(metadata), self.compression)
+
+
+def _wake(waited: "asyncio.Future[None] | None") -> None:
+    if waited is not None and not waited.done():
+        waited.set_result(None)
 
 
 class Requests(AsyncIterator[Any]):

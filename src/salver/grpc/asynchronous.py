@@ -171,14 +171,8 @@ class _Serving:
         for call, what in calls.events():
             if what == "begun":
                 self._begin(call)
-                continue
-            context = self._running.get(call)
-            if context is None:
-                continue
-            if what == "ended":
-                context.task.cancel()
-            else:
-                context.news()
+            elif (context := self._running.get(call)) is not None:
+                context.news(what)
 
     def _begin(self, call: "_native.ServiceCall") -> None:
         context = self._running[call] = AsyncContext(call, self._compression)
