@@ -276,6 +276,21 @@ def test_generic_handlers_answer_any_path(kind: str, pool: ThreadPoolExecutor) -
     server.stop(None).wait(_TIMEOUT_S)
 
 
+@each_sync
+def test_generic_handlers_may_be_added_to_a_server_that_runs(kind: str, pool: ThreadPoolExecutor) -> None:
+    server = SYNC[kind](pool)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    handler = grpc.unary_unary_rpc_method_handler(lambda request, context: request)
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("a.B", {"C": handler})])
+    server.add_registered_method_handlers("a.B", {"D": handler})
+    channel, _ = stub_of(f"127.0.0.1:{port}")
+    with channel:
+        assert channel.unary_unary("/a.B/C")(b"x", timeout=_TIMEOUT_S) == b"x"
+        assert code_of(channel.unary_unary("/a.B/D"), b"x") is grpc.StatusCode.UNIMPLEMENTED
+    server.stop(None).wait(_TIMEOUT_S)
+
+
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_certificates(tmp_path_factory.mktemp("certificates"))

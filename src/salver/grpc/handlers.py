@@ -80,6 +80,7 @@ class Handlers:
     def __init__(self, generic: Iterable[grpc.GenericRpcHandler], interceptors: Sequence[Any]) -> None:
         self._registered: dict[str, Handler] = {}
         self._generic: list[grpc.GenericRpcHandler] = []
+        self._table: dict[str, Handler] = {}
         self._known: dict[str, Method] = {}
         self.interceptors = tuple(interceptors)
         self.add(generic)
@@ -92,11 +93,11 @@ class Handlers:
                 what = f'"{each}" must conform to grpc.GenericRpcHandler type but does not have "service" method!'
                 raise AttributeError(what)
         self._generic += handlers
-        self._known = {}
+        self._changed()
 
     def register(self, service: str, handlers: Mapping[str, Handler]) -> None:
         self._registered |= {f"/{service}/{name}": handler for name, handler in handlers.items()}
-        self._known = {}
+        self._changed()
 
     def find(self, details: Any) -> Handler | None:
         """What answers these call details, interceptors aside."""
@@ -109,8 +110,8 @@ class Handlers:
     def known(self, path: str) -> Method | None:
         """How calls of this path are answered, where that depends on nothing else."""
         method = self._known.get(path)
-        if method is None and not self.interceptors and path in self._table():
-            method = self._known[path] = method_of(path, self._table()[path])
+        if method is None and self._is_settled(path):
+            method = self._known[path] = method_of(path, self._table[path])
         return method
 
     def intercepted(self, find: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -127,7 +128,7 @@ class Handlers:
     def declared(self) -> list[Declared]:
         """The services that are known by name, with their methods."""
         services: dict[str, list[tuple[str, bool, bool]]] = {}
-        for path, handler in self._table().items():
+        for path, handler in self._table.items():
             service, _, name = path[1:].rpartition("/")
             kind = (name, bool(handler.request_streaming), bool(handler.response_streaming))
             services.setdefault(service, []).append(kind)
@@ -135,13 +136,17 @@ class Handlers:
 
     def of(self, service: str) -> list[Handler]:
         """The handlers of one declared service."""
-        return [handler for path, handler in self._table().items() if path[1:].rpartition("/")[0] == service]
+        return [handler for path, handler in self._table.items() if path[1:].rpartition("/")[0] == service]
 
-    def _table(self) -> dict[str, Handler]:
+    def _is_settled(self, path: str) -> bool:
+        """Whether a path has the same handler each time, without anybody being asked."""
+        return path in (self._table if self.everything_is_known else self._registered) and not self.interceptors
+
+    def _changed(self) -> None:
         table: dict[str, Handler] = {}
         for each in reversed(self._generic):
             table |= _methods(each) or {}
-        return table | self._registered
+        self._known, self._table = {}, table | self._registered
 
 
 def _methods(handler: grpc.GenericRpcHandler) -> Mapping[str, Handler] | None:
