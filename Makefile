@@ -13,7 +13,7 @@ export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/salver/target
 # Without cargo, the build back end would try to download a toolchain.
 export MATURIN_NO_INSTALL_RUST := 1
 
-NATIVE_SOURCES := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name Cargo.toml)
+NATIVE_SOURCES := Cargo.toml Cargo.lock $(shell find crates src -name '*.rs' -o -name Cargo.toml -o -name '*.proto')
 
 .PHONY: help setup frameworks demo test check bench wheel format clean
 

@@ -47,3 +47,14 @@ def test_the_settings_of_saved_models_are_the_documented_ones(tmp_path: Path) ->
     documented = read_settings(tmp_path / "salver.toml").saved_model
     assert documented == SavedModelSettings(signatures=("serving_default",))
     assert all(each.name in block for each in fields(SavedModelSettings))
+
+
+@pytest.mark.parametrize("name", ["json", "servicers", "services", "web"])
+def test_the_page_is_true(tmp_path: Path, name: str) -> None:
+    page = Page(f"docs/{name}.md")
+    with reader(tmp_path) as person:
+        person.save(page.files())
+        for command, expected in page.commands():
+            person.type(command, expected)
+        for script in page.scripts():
+            person.run(script)

@@ -208,7 +208,10 @@ class Calls:
     seen, and count no more; one that was taken counts until it is finished or dropped.
     """
 
-    def __new__(cls, limit: int | None = None) -> Self: ...
+    def __new__(cls, limit: int | None = None, behind_front: bool = False) -> Self:
+        """`behind_front` is for the process of a worker: the server that hands calls on, the only one who can, is
+        believed who made them."""
+
     def fileno(self) -> int:
         """What becomes readable when there are `events`."""
 
@@ -234,15 +237,15 @@ class Calls:
         """Refuse what waits and what still comes, as UNAVAILABLE; `take` gives None. Calls that were taken go on."""
 
     def run_endings(self) -> None:
-        """Run callbacks of `on_end` until closed. The first `on_end` starts a daemon thread that does so."""
+        """Run callbacks of `on_end` until closed and all calls are done. The first `on_end` starts a daemon thread that does so."""
 
 @final
 class Workers:
     """Worker processes that answer some services: each serves them, with a server like this one, on a Unix socket.
 
     A call goes to the worker with the fewest calls. Everything passes through: metadata both ways, deadlines,
-    cancellation, back-pressure, statuses; only the peer that a worker sees is this server. When a worker's connection
-    ends its callers get UNAVAILABLE at once, and it is asked no more until it is added again. Without workers calls are
+    cancellation, back-pressure, statuses; also who called, if a worker's `Calls` are `behind_front`. When a worker's
+    connection ends its callers get UNAVAILABLE at once, and it is asked no more until it is added again. Without workers calls are
     UNAVAILABLE.
     """
 

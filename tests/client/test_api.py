@@ -4,9 +4,10 @@ from pathlib import Path
 
 import grpc
 import pytest
+from support.grpc_server import serving
 from support.paths import ROOT
 
-from salver.client import api, errors, messages
+from salver.client import Retry, api, errors, messages
 
 
 @pytest.mark.parametrize("code", list(grpc.StatusCode))
@@ -26,6 +27,42 @@ def test_no_server_is_unavailable_and_named() -> None:
 def test_waiting_for_a_server_ends_with_its_time() -> None:
     with api.Client("127.0.0.1:1") as client, pytest.raises(errors.Unavailable, match=r"within 0\.1 s"):
         client.wait_until_ready(timeout=0.1)
+
+
+def test_what_is_waited_for_is_told() -> None:
+    told: list[tuple[float, str]] = []
+    with api.Client("127.0.0.1:1") as client, pytest.raises(errors.Unavailable, match=r"127\.0\.0\.1:1"):
+        client.wait_until_ready(timeout=0.1, progress=lambda *said: told.append(said))
+    assert told
+    assert all(seconds >= 0 and "127.0.0.1:1" in why for seconds, why in told)
+
+
+@pytest.mark.parametrize(
+    ("retry", "idempotent", "calls"),
+    [(None, True, 1), (Retry(5, 0.001, 0.002), True, 3), (Retry(5, 0.001, 0.002), False, 1)],
+)
+def test_a_call_is_tried_again_where_that_is_wanted(retry: Retry | None, idempotent: bool, calls: int) -> None:
+    made: list[bytes] = []
+
+    def infer(request: bytes, context: grpc.ServicerContext) -> bytes:
+        made.append(request)
+        context.set_trailing_metadata([("x-try", str(len(made)))])
+        if len(made) < 3:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
+        return b""
+
+    def call(port: int) -> object:
+        with api.Client(f"127.0.0.1:{port}", retry=retry) as client:
+            return client.infer("add", {}, timeout=30, idempotent=idempotent)
+
+    with serving("inference.GRPCInferenceService", ModelInfer=infer) as port:
+        if calls == 3:
+            assert call(port) == {}
+        else:
+            with pytest.raises(errors.Unavailable, match="not now") as refused:
+                call(port)
+            assert dict(refused.value.metadata)["x-try"] == "1"
+    assert len(made) == calls
 
 
 def test_it_lives_beside_other_clients_of_the_same_protocol() -> None:

@@ -72,7 +72,7 @@ def test_rpcs_of_all_kinds_are_under_their_names() -> None:
         assert list(echo.Chat(iter([b"a", b"b"]))) == [b"A", b"B"]
 
 
-@pytest.mark.parametrize("form", ["class", "module", "address", "time-out"])
+@pytest.mark.parametrize("form", ["class", "module", "address", "channel", "time-out"])
 def test_it_is_made_of_a_stub_and_a_server(form: str) -> None:
     module = SimpleNamespace(EchoStub=EchoStub)
     with serving(Say=say) as port:
@@ -80,6 +80,7 @@ def test_it_is_made_of_a_stub_and_a_server(form: str) -> None:
             "class": (EchoStub, "localhost", port),
             "module": (module, "EchoStub", "localhost", port),
             "address": (EchoStub, f"127.0.0.1:{port}"),
+            "channel": (EchoStub, grpc.insecure_channel(f"127.0.0.1:{port}")),
             "time-out": (module, "EchoStub", "localhost", port, 20),
         }
         with ServiceClient(*arguments[form]) as echo:

@@ -149,7 +149,8 @@ def test_what_only_reads_is_reached_by_get(address: str) -> None:
     packed = base64.urlsafe_b64encode(gzip.compress(b"\x0a\x06scaled")).decode()
     assert get(address, f"{path}proto&base64=1&compression=gzip&message={packed}").body == reply.body
     reply = get(address, f"{path}json&message=%7B%22name%22%3A%22nowhere%22%7D")
-    assert (reply.status, reply.json["code"]) == (404, "not_found")
+    assert (reply.status, reply.json["code"]) == (400, "invalid_argument")
+    assert "nowhere" in reply.json["message"]
 
 
 def test_other_methods_are_not_reached_by_get(own: Place, address: str) -> None:
@@ -163,6 +164,8 @@ def test_built_in_services_take_json(address: str) -> None:
         return post(address, path, body, _JSON).json
 
     assert ask("/grpc.health.v1.Health/Check", {}) == {"status": "SERVING"}
+    plain = post(address, "/grpc.health.v1.Health/Check", {}, {"Content-Type": "application/json"})
+    assert plain.json == {"status": "SERVING"}
     tensor = {"name": "x", "datatype": "FP32", "shape": [1, 2], "contents": {"fp32Contents": [1, 2]}}
     answer = ask("/inference.GRPCInferenceService/ModelInfer", {"modelName": "scaled", "inputs": [tensor]})
     assert base64.b64decode(answer["rawOutputContents"][0]) == b"\0\0\0\x40\0\0\x80\x40"

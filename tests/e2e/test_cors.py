@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.conformance import serving
 from support.http import Reply, post, request
 from support.web import grpc_web
 
+from salver.problems import Unusable
 from salver.testing.server import Server, running
 
 PAGE = "https://app.example.com"
@@ -65,6 +67,16 @@ def test_replies_may_be_read_with_all_their_headers(known: Server) -> None:
 def test_all_origins_may_be_let_in(models: Path) -> None:
     with running(models, "--cors-origins", "*") as server:
         assert preflight(server.address, "/servables/scaled", OTHER).headers["access-control-allow-origin"] == "*"
+
+
+def test_a_scripts_server_is_told_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALVER_CORS_ORIGINS", PAGE)
+    with serving("salver") as place:
+        told = grpc_web(place.target, "/conformance.Conformance/Unary", b"", headers={"Origin": PAGE})
+    assert told.reply.headers["access-control-allow-origin"] == PAGE
+    monkeypatch.setenv("SALVER_CORS_ORIGINS", "nowhere")
+    with pytest.raises(Unusable, match="SALVER_CORS_ORIGINS: 'nowhere' is no usable value"), serving("salver"):
+        pass
 
 
 def test_without_the_setting_nobody_is(address: str) -> None:

@@ -276,6 +276,21 @@ def test_generic_handlers_answer_any_path(kind: str, pool: ThreadPoolExecutor) -
     server.stop(None).wait(_TIMEOUT_S)
 
 
+@each_sync
+def test_generic_handlers_may_be_added_to_a_server_that_runs(kind: str, pool: ThreadPoolExecutor) -> None:
+    server = SYNC[kind](pool)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    handler = grpc.unary_unary_rpc_method_handler(lambda request, context: request)
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("a.B", {"C": handler})])
+    server.add_registered_method_handlers("a.B", {"D": handler})
+    channel, _ = stub_of(f"127.0.0.1:{port}")
+    with channel:
+        assert channel.unary_unary("/a.B/C")(b"x", timeout=_TIMEOUT_S) == b"x"
+        assert code_of(channel.unary_unary("/a.B/D"), b"x") is grpc.StatusCode.UNIMPLEMENTED
+    server.stop(None).wait(_TIMEOUT_S)
+
+
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_certificates(tmp_path_factory.mktemp("certificates"))
@@ -350,3 +365,26 @@ def test_plain_functions_run_in_threads_of_a_server_of_coroutines(kind: str) -> 
             answer, call = stub.Gather.with_call(iter([Request(text="a"), Request(text="b")]), timeout=_TIMEOUT_S)
             assert answer.text == "ab"
             assert ("x-a", "b") in [tuple(each) for each in call.trailing_metadata()]
+
+
+@pytest.mark.parametrize("kind", ["grpcio aio", "salver aio"])
+def test_a_coroutine_reads_and_writes_at_once(kind: str) -> None:
+    class Both(ConformanceServicer):
+        async def Chat(self, request_iterator: Any, context: Any) -> None:  # noqa: N802
+            async def read() -> int:
+                return len([each async for each in request_iterator])
+
+            reading = asyncio.create_task(read())
+            for _ in range(20):
+                await context.write(Response(data=bytes(200_000)))
+            await context.write(Response(number=await reading))
+
+    def register(server: Any, _: Heard) -> None:
+        add_ConformanceServicer_to_server(Both(), server)  # type: ignore[no-untyped-call]
+
+    with serving(kind, register) as place:
+        channel, stub = stub_of(place.target)
+        with channel:
+            requests = iter([Request(data=bytes(200_000)) for _ in range(20)])
+            answers = list(stub.Chat(requests, timeout=_TIMEOUT_S))
+            assert (len(answers), answers[-1].number) == (21, 20)

@@ -56,6 +56,7 @@ def test_calls_are_shared_by_so_many_processes() -> None:
     with served(salver.per_worker(Working, "hello "), workers=2) as stub:
         answer = stub.Unary(Request(), metadata=[("x-name", "ada")], timeout=_TIMEOUT_S)
         assert answer.text == "hello ada"
+        assert stub.Unary(Request(wish="peer"), timeout=_TIMEOUT_S).text.startswith("ipv4:127.0.0.1:")
         found: set[int] = set()
         until(lambda: found.update(processes(stub, 20)) or len(found) == 2)
         assert os.getpid() not in found

@@ -22,6 +22,7 @@ BROKEN = {
     "an option that nobody defines": (HEAD + 'message A { string a = 1 [(who) = "me"]; }', "2:27", "who"),
     "an edition": ('edition = "2023";\nmessage A {}', "1:1", "editions are not supported"),
     "an end in the middle": (HEAD + "message A { string a = 1;", "", "end of file"),
+    "messages in messages without end": (HEAD + "message A {" * 9000, "2:342", "recursion limit"),
     "an import of itself": (HEAD + 'import "broken.proto";', "", "cycle"),
 }
 
@@ -43,6 +44,13 @@ def test_a_broken_file_is_told_with_its_place(tmp_path: Path, name: str) -> None
 def test_what_is_no_text_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "broken.proto").write_bytes(content)
     with pytest.raises(Unusable, match=re.escape(str(tmp_path / "broken.proto"))):
+        salver.proto(str(tmp_path / "broken.proto"))
+
+
+def test_what_is_too_large_for_protobuf_is_refused(tmp_path: Path) -> None:
+    fields = " ".join(f"int32 f{number} = {number};" for number in range(1, 18_000))
+    (tmp_path / "broken.proto").write_text(f"{HEAD}message A {{ {fields} }}")
+    with pytest.raises(Unusable, match=r"protobuf makes no classes of it: .*size"):
         salver.proto(str(tmp_path / "broken.proto"))
 
 

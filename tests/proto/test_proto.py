@@ -12,6 +12,7 @@ import pytest
 from google.protobuf import json_format
 
 import salver
+import salver.grpc as own_grpc
 from salver.client import ServiceClient
 from salver.problems import Unusable
 
@@ -77,6 +78,30 @@ def test_neither_is_one_of_another_package(infer: Any) -> None:
         infer["vision.v2.Image"]
 
 
+def test_older_files_are_read_too(tmp_path: Path) -> None:
+    text = """
+        syntax = "proto2";
+        package old;
+        message A {
+          required int32 a = 1;
+          optional int32 count = 2 [default = 7];
+          optional group Extra = 3 { optional string text = 4; }
+          extensions 100 to 199;
+        }
+        extend A { optional string note = 100; }
+    """
+    (tmp_path / "old.proto").write_text(text)
+    old = salver.proto(str(tmp_path / "old.proto"))
+    message = old.A(a=1, extra={"text": "x"})
+    message.Extensions[old.note] = "noted"
+    assert (message.count, old.A.FromString(message.SerializeToString())) == (7, message)
+
+
+def test_names_of_public_imports_are_the_files_own(folder: Path) -> None:
+    (folder / "all.proto").write_text('syntax = "proto3";\npackage everything;\nimport public "shared/meta.proto";')
+    assert salver.proto(str(folder / "all.proto")).MetaData(values={"a": "b"}).values == {"a": "b"}
+
+
 def test_two_files_may_call_different_things_the_same(tmp_path: Path) -> None:
     for folder, field in (("a", "int32 number"), ("b", "string text")):
         (tmp_path / folder).mkdir()
@@ -102,9 +127,9 @@ def test_it_is_light(folder: Path) -> None:
     subprocess.run([sys.executable, "-c", script], check=True, timeout=50, cwd=folder)
 
 
-@pytest.fixture
-def port(infer: Any) -> Iterator[int]:
-    """A server of grpcio's, with a servicer that is made without generated code."""
+@pytest.fixture(params=[grpc, own_grpc], ids=["grpcio", "salver"])
+def port(infer: Any, request: pytest.FixtureRequest) -> Iterator[int]:
+    """A server of grpcio's or of salver's, with a servicer that is made without generated code."""
 
     class Servicer(infer.InferenceServicer):  # type: ignore[misc]
         def Predict(self, request: Any, _context: Any) -> Any:  # noqa: N802
@@ -116,7 +141,7 @@ def port(infer: Any) -> Iterator[int]:
         def Collect(self, requests: Iterator[Any], _context: Any) -> Any:  # noqa: N802
             return infer.Faces(image_id="+".join(request.image_id for request in requests))
 
-    server = grpc.server(ThreadPoolExecutor(2))
+    server = request.param.server(ThreadPoolExecutor(2))
     infer.add_InferenceServicer_to_server(Servicer(), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()

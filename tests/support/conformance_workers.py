@@ -25,6 +25,8 @@ class Working(ConformanceServicer):
         if request.wish == "abort":
             context.set_trailing_metadata([("x-a", "b")])
             context.abort(grpc.StatusCode.ABORTED, request.text)
+        if request.wish == "peer":
+            return Response(text=context.peer())
         metadata = dict(context.invocation_metadata())
         return Response(text=self._greeting + metadata.get("x-name", ""), number=os.getpid())
 

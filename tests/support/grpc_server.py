@@ -20,6 +20,7 @@ class EchoStub:
         self.Chat = channel.stream_stream(f"/{SERVICE}/Chat")
 
 
+_UNARY = grpc.unary_unary_rpc_method_handler
 _KINDS: Mapping[str, Any] = {
     "Say": grpc.unary_unary_rpc_method_handler,
     "Count": grpc.unary_stream_rpc_method_handler,
@@ -29,11 +30,11 @@ _KINDS: Mapping[str, Any] = {
 
 
 @contextmanager
-def serving(**handlers: Callable[[Any, grpc.ServicerContext], Any]) -> Iterator[int]:
-    """Serve these rpcs at a free port until the block ends; gives the port."""
+def serving(service: str = SERVICE, /, **handlers: Callable[[Any, grpc.ServicerContext], Any]) -> Iterator[int]:
+    """Serve these rpcs of a service at a free port until the block ends; gives the port."""
     server = grpc.server(ThreadPoolExecutor(4))
-    made = {name: _KINDS[name](handler) for name, handler in handlers.items()}
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, made),))
+    made = {name: _KINDS.get(name, _UNARY)(handler) for name, handler in handlers.items()}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, made),))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:

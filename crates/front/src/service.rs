@@ -26,7 +26,7 @@ pub async fn serve(
         answer(shared, peer, request).await
     } else {
         match cors::look(origins, &request) {
-            Asked::First(response) => response,
+            Asked::First(response) => *response,
             Asked::With(allowed) => {
                 let mut response = answer(shared, peer, request).await;
                 cors::tell(&mut response, allowed);

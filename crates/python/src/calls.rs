@@ -26,9 +26,10 @@ pub struct Calls(pub Arc<Queue>);
 #[pymethods]
 impl Calls {
     #[new]
-    #[pyo3(signature = (limit = None))]
-    fn new(limit: Option<u64>) -> Calls {
-        Calls(Queue::new(limit.unwrap_or(UNLIMITED)))
+    #[pyo3(signature = (limit = None, behind_front = false))]
+    fn new(limit: Option<u64>, behind_front: bool) -> Calls {
+        let limit = limit.unwrap_or(UNLIMITED);
+        Calls(if behind_front { Queue::behind_front(limit) } else { Queue::new(limit) })
     }
 
     fn fileno(&self) -> PyResult<RawFd> {
@@ -125,14 +126,14 @@ impl ServiceCall {
 
     #[getter]
     fn peer(&self) -> String {
-        self.call.peer.address.to_string()
+        self.call.caller().address
     }
 
     #[getter]
     fn auth_context<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let context = PyDict::new(py);
-        for (key, values) in self.call.peer.auth_context() {
-            context.set_item(key, PyList::new(py, values.iter().map(|value| PyBytes::new(py, value)))?)?;
+        for (key, values) in self.call.caller().identity {
+            context.set_item(key, PyList::new(py, values.iter().map(|value| PyBytes::new(py, value.as_bytes())))?)?;
         }
         Ok(context)
     }

@@ -33,12 +33,12 @@ class AsyncServiceClient:
         progress: Progress | None = None,
         retry: Retry | None = None,
     ) -> None:
-        made, address, rest = arguments(stub, server)
+        made, where, rest = arguments(stub, server)
         self._timeout = rest[0] if rest else timeout
         self._ready_timeout = ready_timeout
         self._progress = progress
         self._retry = retry or ONCE
-        self._channel = aio.insecure_channel(address, OPTIONS)
+        self._channel = aio.insecure_channel(where, OPTIONS) if isinstance(where, str) else where
         self._stub = made(self._channel)
 
     async def wait_until_ready(self, timeout: float, progress: Progress | None = None) -> None:

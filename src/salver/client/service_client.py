@@ -51,10 +51,12 @@ class ServiceClient:
     """Calls a service: `ServiceClient(InferenceStub, "localhost", 50051).Predict(image)`.
 
     The stub is a class that is made of a channel, generated or of `salver.proto`; instead of it a module and the name
-    of the class in it may be given. The server is a host and a port, or one address, `host:port` or `unix:path`; a
-    fifth argument is the time-out, as is `timeout`: for how many seconds a call may take that says no other; None is
-    for ever. The server is waited for, up to `ready_timeout` seconds, of which `progress` is told; None does not wait.
-    With `retry` calls are tried again, see `Retry`.
+    of the class in it may be given. The server is a host and a port, or one address, `host:port` or `unix:path`, or,
+    for TLS and whatever else channels have, a channel, which is closed with the client. A last argument is the
+    time-out, as is `timeout`: for how many seconds a call may take that says no other; None is for ever.
+
+    The server is waited for, up to `ready_timeout` seconds, of which `progress` is told; None does not wait. With
+    `retry` calls are tried again, see `Retry`.
 
     It has the rpcs under their names. They take a request, or an iterator of requests, and `timeout`, `metadata` and
     `idempotent` by name, and give a reply, or an iterator of replies. They raise CallFailed, the constructor
@@ -70,10 +72,10 @@ class ServiceClient:
         progress: Progress | None = None,
         retry: Retry | None = None,
     ) -> None:
-        made, address, rest = arguments(stub, server)
+        made, where, rest = arguments(stub, server)
         self._timeout = rest[0] if rest else timeout
         self._retry = retry or ONCE
-        self._channel = grpc.insecure_channel(address, OPTIONS)
+        self._channel = grpc.insecure_channel(where, OPTIONS) if isinstance(where, str) else where
         self._stub = made(self._channel)
         if ready_timeout is not None:
             try:
@@ -175,12 +177,12 @@ def rpc_of(stub: Any, name: str) -> Callable[..., Any]:
     return call
 
 
-def arguments(stub: Any, server: tuple[Any, ...]) -> tuple[Callable[[Any], Any], str, tuple[Any, ...]]:
-    """What makes the stub, the server's address, and what was given beside them. Raises TypeError."""
+def arguments(stub: Any, server: tuple[Any, ...]) -> tuple[Callable[[Any], Any], Any, tuple[Any, ...]]:
+    """What makes the stub, the server's address or a channel, and what was given beside them. Raises TypeError."""
     made, where = (stub, server) if callable(stub) else (getattr(stub, str(server[0])), server[1:])
     named = bool(where) and isinstance(where[0], str)
     if named and len(where) in (2, 3) and isinstance(where[1], int):
         return made, f"{where[0]}:{where[1]}", where[2:]
-    if named and len(where) == 1:
+    if len(where) == 1 and (named or hasattr(where[0], "unary_unary")):
         return made, where[0], ()
     raise TypeError(f'expected a stub, a host and a port, such as (InferenceStub, "localhost", 50051), not {where!r}')

@@ -1,24 +1,16 @@
 """A call from its first message to its status, as a task of an event loop."""
 
 import asyncio
-import inspect
 from collections.abc import Coroutine
 from concurrent.futures import Executor
 from contextvars import copy_context
 from typing import Any
 
-from grpc import aio
-
 from salver.grpc.async_context import AsyncContext, Requests
 from salver.grpc.blocking_calls import answer
 from salver.grpc.context import LOGGER
-from salver.grpc.handlers import Method
+from salver.grpc.handlers import Method, Style
 from salver.grpc.statuses import CANCELLED, UNIMPLEMENTED
-
-
-def is_async(behaviour: Any) -> bool:
-    """Whether a handler runs in the event loop; others run in threads."""
-    return inspect.iscoroutinefunction(behaviour) or inspect.isasyncgenfunction(behaviour)
 
 
 async def guarded(context: AsyncContext, answering: Coroutine[Any, Any, None]) -> None:
@@ -48,16 +40,21 @@ def _report(context: AsyncContext, error: Exception) -> None:
 async def answered(method: Method, context: AsyncContext, pool: Executor | None) -> None:
     """Run the method's handler, and end the call."""
     context.method = method
-    if not is_async(method.behaviour):
+    if method.style is Style.PLAIN:
         await _in_thread(method, context, pool)
         return
-    request = Requests(context) if method.client_streams else await _request(context)
-    if request is aio.EOF:
-        context.finish(UNIMPLEMENTED, f'"{method.path}" requires exactly one request message.')
-    elif method.server_streams:
-        await _stream(context, request)
+    if method.client_streams:
+        request: Any = Requests(context)
     else:
-        await _unary(context, request)
+        message = await context.message()
+        if message is None:
+            context.finish(UNIMPLEMENTED, f'"{method.path}" requires exactly one request message.')
+            return
+        request = message if method.deserialize is None else method.deserialize(message)
+    if method.server_streams:
+        await _stream(method, context, request)
+    else:
+        await _unary(method, context, request)
 
 
 async def _in_thread(method: Method, context: AsyncContext, pool: Executor | None) -> None:
@@ -67,16 +64,7 @@ async def _in_thread(method: Method, context: AsyncContext, pool: Executor | Non
     context.finished = True
 
 
-async def _request(context: AsyncContext) -> Any:
-    message = await context.message()
-    if message is None:
-        return aio.EOF
-    deserialize = context.method.deserialize
-    return message if deserialize is None else deserialize(message)
-
-
-async def _unary(context: AsyncContext, request: Any) -> None:
-    method = context.method
+async def _unary(method: Method, context: AsyncContext, request: Any) -> None:
     response = await method.behaviour(request, context)
     context.check()
     if context.is_ok:
@@ -86,14 +74,13 @@ async def _unary(context: AsyncContext, request: Any) -> None:
         context.end()
 
 
-async def _stream(context: AsyncContext, request: Any) -> None:
+async def _stream(method: Method, context: AsyncContext, request: Any) -> None:
     """The handler yields its responses, or writes them itself."""
-    behaviour = context.method.behaviour
-    if inspect.isasyncgenfunction(behaviour):
-        async for response in behaviour(request, context):
+    if method.style is Style.GENERATOR:
+        async for response in method.behaviour(request, context):
             context.check()
             await context.write(response)
     else:
-        await behaviour(request, context)
+        await method.behaviour(request, context)
     context.check()
     context.end()

@@ -2,17 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import grpc
 from grpc import aio
 
 from salver.grpc.call_context import CallContext, Metadata
+from salver.grpc.context import LOGGER
 from salver.grpc.handlers import Method
 from salver.grpc.statuses import OK, UNKNOWN, number
-
-if TYPE_CHECKING:
-    from salver import _native
 
 
 class AsyncContext(CallContext, aio.ServicerContext[Any, Any]):
@@ -25,11 +23,10 @@ class AsyncContext(CallContext, aio.ServicerContext[Any, Any]):
     finished = False
     method: Method
     task: asyncio.Task[None]
-
-    def __init__(self, call: "_native.ServiceCall", compression: Any) -> None:
-        super().__init__(call, compression)
-        self._news: asyncio.Future[None] | None = None
-        self._callbacks: list[Callable[[Any], None]] = []
+    # A handler may read in one task and write in another.
+    _readable: asyncio.Future[None] | None = None
+    _writable: asyncio.Future[None] | None = None
+    _callbacks: tuple[Callable[[Any], None], ...] = ()
 
     async def read(self) -> Any:
         self.check()
@@ -45,7 +42,8 @@ class AsyncContext(CallContext, aio.ServicerContext[Any, Any]):
             try:
                 return self.call.receive(False)
             except BlockingIOError:
-                await self._news_of_call()
+                self._readable = asyncio.get_running_loop().create_future()
+                await self._readable
             except ConnectionError:
                 raise asyncio.CancelledError from None
 
@@ -56,7 +54,8 @@ class AsyncContext(CallContext, aio.ServicerContext[Any, Any]):
         while not self.call.send(serialized, False, self._compress_next):
             if not self.call.is_active():
                 raise asyncio.CancelledError
-            await self._news_of_call()
+            self._writable = asyncio.get_running_loop().create_future()
+            await self._writable
         self._opened = self._compress_next = True
 
     async def send_initial_metadata(self, initial_metadata: Metadata) -> None:
@@ -97,7 +96,7 @@ class AsyncContext(CallContext, aio.ServicerContext[Any, Any]):
         return self.call.time_remaining()
 
     def add_done_callback(self, callback: Callable[[Any], None]) -> None:
-        self._callbacks.append(callback)
+        self._callbacks += (callback,)
 
     def done(self) -> bool:
         return self.finished
@@ -114,6 +113,11 @@ class AsyncContext(CallContext, aio.ServicerContext[Any, Any]):
 
     def end(self, message: bytes | None = None) -> None:
         """Answer with what the handler has set, perhaps after a last message."""
+        self.finished = True
+        if self._code is None and self.compression is None:
+            # Most handlers set nothing.
+            self.call.finish(OK, self._details, self._trailing, message, self._compress_next)
+            return
         code = OK if self._code is None else number(self._code)
         self.finish(code, self._details, message if code == OK else None)
 
@@ -126,14 +130,21 @@ class AsyncContext(CallContext, aio.ServicerContext[Any, Any]):
         self._open_if_needed()
         self.call.finish(code, details, self._trailing, message, self._compress_next)
 
-    def news(self) -> None:
-        """Something has happened to the call."""
-        if self._news is not None and not self._news.done():
-            self._news.set_result(None)
+    def news(self, what: str) -> None:
+        """What has happened to the call, in the words of `_native.Calls.events`."""
+        if what != "writable":
+            _wake(self._readable)
+        if what != "readable":
+            _wake(self._writable)
+        if what == "ended":
+            self.task.cancel()
 
     def call_back(self) -> None:
         for callback in self._callbacks:
-            callback(self)
+            try:
+                callback(self)
+            except Exception:
+                LOGGER.exception("Exception calling callback!")
 
     def was_aborted_by(self, error: BaseException) -> bool:
         return error is self._aborted
@@ -151,10 +162,6 @@ class AsyncContext(CallContext, aio.ServicerContext[Any, Any]):
     def path(self) -> str:
         return self.call.path
 
-    async def _news_of_call(self) -> None:
-        self._news = asyncio.get_running_loop().create_future()
-        await self._news
-
     def _open_if_needed(self) -> None:
         if self.compression is not None and not self._opened:
             self._open(())
@@ -162,6 +169,11 @@ class AsyncContext(CallContext, aio.ServicerContext[Any, Any]):
     def _open(self, metadata: Metadata) -> None:
         self._opened = True
         self.call.send_metadata(tuple(metadata), self.compression)
+
+
+def _wake(waited: "asyncio.Future[None] | None") -> None:
+    if waited is not None and not waited.done():
+        waited.set_result(None)
 
 
 class Requests(AsyncIterator[Any]):

@@ -99,6 +99,7 @@ class _Serving:
         self._calls: _native.Calls | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._find: Callable[[Any], Any] = handlers.find
+        self._create_task: Callable[[Any], asyncio.Task[None]] = asyncio.create_task
         self._ended = asyncio.Event()
 
     async def start(self) -> None:
@@ -108,6 +109,7 @@ class _Serving:
             return
         self._find = self.handlers.intercepted(self._found)
         self._loop = asyncio.get_running_loop()
+        self._create_task = self._loop.create_task
         # Workers may take their time.
         self._calls = await asyncio.to_thread(self.front.start, self.handlers)
         self._loop.add_reader(self._calls.fileno(), self._look, self._calls)
@@ -155,6 +157,8 @@ class _Serving:
         calls.close()
         await loop.run_in_executor(None, self.front.stop)
         loop.remove_reader(calls.fileno())
+        # A task that is cancelled before its first step would not even end its call.
+        await asyncio.sleep(0)
         tasks = [each.task for each in self._running.values()]
         for task in tasks:
             task.cancel()
@@ -167,21 +171,20 @@ class _Serving:
         for call, what in calls.events():
             if what == "begun":
                 self._begin(call)
-                continue
-            context = self._running.get(call)
-            if context is None:
-                continue
-            if what == "ended":
-                context.task.cancel()
-            else:
-                context.news()
+            elif (context := self._running.get(call)) is not None:
+                context.news(what)
 
     def _begin(self, call: "_native.ServiceCall") -> None:
         context = self._running[call] = AsyncContext(call, self._compression)
         method = self.handlers.known(call.path)
         answering = self._looked_for(context) if method is None else answered(method, context, self._pool)
-        context.task = asyncio.get_running_loop().create_task(guarded(context, answering))
-        context.task.add_done_callback(lambda _: self._running.pop(call, None))
+        context.task = self._create_task(self._answer(call, context, answering))
+
+    async def _answer(self, call: "_native.ServiceCall", context: AsyncContext, answering: Any) -> None:
+        try:
+            await guarded(context, answering)
+        finally:
+            del self._running[call]
 
     async def _looked_for(self, context: AsyncContext) -> None:
         handler = await self._find(CallDetails(context.path, metadata_of(context.call)))

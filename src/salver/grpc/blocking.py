@@ -50,10 +50,10 @@ class Server(grpc.Server):
         self._serving = serving
 
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
-        self._serving.handlers.add(generic_rpc_handlers)
+        self._serving.add(generic_rpc_handlers)
 
     def add_registered_method_handlers(self, service_name: str, method_handlers: Mapping[str, Handler]) -> None:
-        self._serving.handlers.register(service_name, method_handlers)
+        self._serving.register(service_name, method_handlers)
 
     def add_insecure_port(self, address: str) -> int:
         return self._serving.front.add_port(address, None)
@@ -93,6 +93,18 @@ class _Serving:
         self._compression = compression
         self._changing = threading.Lock()
         self._calls: _native.Calls | None = None
+
+    def add(self, handlers: Iterable[grpc.GenericRpcHandler]) -> None:
+        """Also once started."""
+        self.handlers.add(handlers)
+        if self._calls is not None:
+            self.front.publish(self.handlers, self._calls)
+
+    def register(self, service: str, handlers: Mapping[str, Handler]) -> None:
+        if self._calls is not None:
+            LOGGER.warning("Cannot register method handlers once server has started")
+        else:
+            self.handlers.register(service, handlers)
 
     def start(self) -> None:
         with self._changing:

@@ -84,7 +84,11 @@ class Context(CallContext, grpc.ServicerContext):
 
     def end(self, message: bytes | None = None) -> None:
         """Answer with what the handler has set, perhaps after a last message."""
-        self._finish(OK, "", message)
+        if self._code is None and self._details is None and self._trailing is None and self.compression is None:
+            # Most handlers set nothing.
+            self.call.finish(OK, "", (), message, self._compress_next)
+        else:
+            self._finish(OK, "", message)
 
     def fail(self, code: int, details: str) -> None:
         """Answer with this, unless the handler has set something else."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import grpc
 
 from salver import _native
-from salver.grpc.channel_options import settings, shares_ports
+from salver.grpc.channel_options import is_behind_front, settings, shares_ports
 from salver.grpc.credentials import PemFiles, pem_of
 from salver.grpc.descriptors import descriptor_set
 from salver.grpc.handlers import Handlers
@@ -30,6 +30,7 @@ class Front:
         self._files: list[PemFiles] = []
         self._server: _native.Server | None = None
         self._crew: Crew | None = None
+        self._workers: dict[str, _native.Workers] = {}
         self.stopped = threading.Event()
 
     def add_port(self, address: str, credentials: grpc.ServerCredentials | None) -> int:
@@ -46,14 +47,19 @@ class Front:
 
         Raises ValueError for PEM, or for servicers in workers, that are of no use, RuntimeError if a worker fails.
         """
-        workers = self._start_workers(handlers)
-        calls = _native.Calls(self._most_calls)
+        self._workers = self._start_workers(handlers)
+        calls = _native.Calls(self._most_calls, is_behind_front(self._plan.options))
         server = self._server = _native.Server(settings(self._plan.options))
-        services = [(name, methods, descriptor_set(name, handlers.of(name))) for name, methods in handlers.declared()]
-        server.serve_services(services, calls, not handlers.everything_is_known, workers)
+        self.publish(handlers, calls)
         for port in self._ports:
             self._serve(server, port)
         return calls
+
+    def publish(self, handlers: Handlers, calls: _native.Calls) -> None:
+        """Let these handlers be found, once started."""
+        services = [(name, methods, descriptor_set(name, handlers.of(name))) for name, methods in handlers.declared()]
+        if self._server is not None:
+            self._server.serve_services(services, calls, not handlers.everything_is_known, self._workers)
 
     def drain(self) -> None:
         """Take no new calls; those in flight go on."""
@@ -83,7 +89,7 @@ class Front:
             files.close()
         self.stopped.set()
 
-    def _start_workers(self, handlers: Handlers) -> "dict[str, _native.Workers]":
+    def _start_workers(self, handlers: Handlers) -> dict[str, _native.Workers]:
         """Which services they answer."""
         recipe = recipe_of(handlers, self._plan)
         if recipe is None:

@@ -1,7 +1,9 @@
 """Handlers as people register them, and which one answers a call."""
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -40,6 +42,21 @@ class Method:
     serialize: Callable[[Any], bytes] | None
     client_streams: bool
     server_streams: bool
+    style: "Style"
+
+
+class Style(Enum):
+    """How a behaviour is run."""
+
+    PLAIN = "in a thread"
+    COROUTINE = "in an event loop, awaited"
+    GENERATOR = "in an event loop, iterated"
+
+
+def style_of(behaviour: Callable[..., Any]) -> Style:
+    if inspect.iscoroutinefunction(behaviour):
+        return Style.COROUTINE
+    return Style.GENERATOR if inspect.isasyncgenfunction(behaviour) else Style.PLAIN
 
 
 def method_of(path: str, handler: Handler) -> Method:
@@ -53,7 +70,8 @@ def method_of(path: str, handler: Handler) -> Method:
     behaviour = kinds[streams]
     if behaviour is None:
         raise TypeError(f"the handler of {path} has no function for its kind of streaming")
-    return Method(path, behaviour, handler.request_deserializer, handler.response_serializer, *streams)
+    coders = (handler.request_deserializer, handler.response_serializer)
+    return Method(path, behaviour, *coders, *streams, style_of(behaviour))
 
 
 class Handlers:
@@ -62,6 +80,7 @@ class Handlers:
     def __init__(self, generic: Iterable[grpc.GenericRpcHandler], interceptors: Sequence[Any]) -> None:
         self._registered: dict[str, Handler] = {}
         self._generic: list[grpc.GenericRpcHandler] = []
+        self._table: dict[str, Handler] = {}
         self._known: dict[str, Method] = {}
         self.interceptors = tuple(interceptors)
         self.add(generic)
@@ -74,11 +93,11 @@ class Handlers:
                 what = f'"{each}" must conform to grpc.GenericRpcHandler type but does not have "service" method!'
                 raise AttributeError(what)
         self._generic += handlers
-        self._known = {}
+        self._changed()
 
     def register(self, service: str, handlers: Mapping[str, Handler]) -> None:
         self._registered |= {f"/{service}/{name}": handler for name, handler in handlers.items()}
-        self._known = {}
+        self._changed()
 
     def find(self, details: Any) -> Handler | None:
         """What answers these call details, interceptors aside."""
@@ -91,8 +110,8 @@ class Handlers:
     def known(self, path: str) -> Method | None:
         """How calls of this path are answered, where that depends on nothing else."""
         method = self._known.get(path)
-        if method is None and not self.interceptors and path in self._table():
-            method = self._known[path] = method_of(path, self._table()[path])
+        if method is None and self._is_settled(path):
+            method = self._known[path] = method_of(path, self._table[path])
         return method
 
     def intercepted(self, find: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -109,7 +128,7 @@ class Handlers:
     def declared(self) -> list[Declared]:
         """The services that are known by name, with their methods."""
         services: dict[str, list[tuple[str, bool, bool]]] = {}
-        for path, handler in self._table().items():
+        for path, handler in self._table.items():
             service, _, name = path[1:].rpartition("/")
             kind = (name, bool(handler.request_streaming), bool(handler.response_streaming))
             services.setdefault(service, []).append(kind)
@@ -117,13 +136,17 @@ class Handlers:
 
     def of(self, service: str) -> list[Handler]:
         """The handlers of one declared service."""
-        return [handler for path, handler in self._table().items() if path[1:].rpartition("/")[0] == service]
+        return [handler for path, handler in self._table.items() if path[1:].rpartition("/")[0] == service]
 
-    def _table(self) -> dict[str, Handler]:
+    def _is_settled(self, path: str) -> bool:
+        """Whether a path has the same handler each time, without anybody being asked."""
+        return path in (self._table if self.everything_is_known else self._registered) and not self.interceptors
+
+    def _changed(self) -> None:
         table: dict[str, Handler] = {}
         for each in reversed(self._generic):
             table |= _methods(each) or {}
-        return table | self._registered
+        self._known, self._table = {}, table | self._registered
 
 
 def _methods(handler: grpc.GenericRpcHandler) -> Mapping[str, Handler] | None:

@@ -17,7 +17,8 @@ from typing import Any
 import grpc
 
 from salver.grpc import asynchronous, blocking, front
-from salver.grpc.recipes import Recipe
+from salver.grpc.channel_options import BEHIND_FRONT
+from salver.grpc.recipes import Plan, Recipe
 from salver.workers.blame import problem_of
 from salver.workers.control import Control, Message
 from salver.workers.worker import Dismissed, Inbox, ServerGone
@@ -82,7 +83,7 @@ def _serve_in_threads(
 ) -> int:
     plan = recipe.plan
     server = blocking.server(
-        ThreadPoolExecutor(plan.threads), None, recipe.interceptors, plan.options, compression=plan.compression
+        ThreadPoolExecutor(plan.threads), None, recipe.interceptors, _options(plan), compression=plan.compression
     )
     for service, methods in handlers.items():
         server.add_registered_method_handlers(service, methods)
@@ -107,7 +108,7 @@ def _serve_in_loop(
 
     async def serve() -> int:
         pool = ThreadPoolExecutor(plan.threads)
-        server = asynchronous.server(pool, None, recipe.interceptors, plan.options, compression=plan.compression)
+        server = asynchronous.server(pool, None, recipe.interceptors, _options(plan), compression=plan.compression)
         for service, methods in handlers.items():
             server.add_registered_method_handlers(service, methods)
         server.add_insecure_port(address)
@@ -120,6 +121,10 @@ def _serve_in_loop(
         return 0
 
     return asyncio.run(serve())
+
+
+def _options(plan: Plan) -> list[tuple[str, Any]]:
+    return [*plan.options, (BEHIND_FRONT, 1)]
 
 
 class _Enough(BaseException):

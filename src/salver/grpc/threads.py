@@ -64,24 +64,26 @@ class PoolFeeder:
         return True
 
     def _one(self, call: "_native.ServiceCall") -> None:
-        # Each call has context variables of its own, none of them set.
         Context().run(self._answer, call)
 
     def _many(self, call: "_native.ServiceCall | None") -> None:
         """Answer this call, if any, and others, until none come for a while."""
         pending = self._pool._work_queue  # type: ignore[attr-defined]
-        while call is None or self._answered(call):
+        variables = Context()
+        call = call or self._wait()
+        while call is not None:
+            if not (self._waiting_takers or self._waits_itself or self._takers >= self._most):
+                self._have_another_wait()
+            variables.run(self._answer, call)
+            if len(variables):
+                # Each call has context variables of its own, none of them set.
+                variables = Context()
+            # It may be the last to refer to the call.
+            del call
             if pending.qsize():
                 break
             call = self._wait()
-            if call is None:
-                break
         self._leave()
-
-    def _answered(self, call: "_native.ServiceCall") -> bool:
-        self._have_another_wait()
-        self._one(call)
-        return True
 
     def _wait(self) -> "_native.ServiceCall | None":
         with self._lock:

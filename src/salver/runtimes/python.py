@@ -141,7 +141,8 @@ def _order(folder: VersionFolder, apart: bool, index: int) -> "Order":
     assignment = _assignment(folder, device_id)
     if folder.device_ids and device_id is None and not apart:
         assignment = replace(assignment, arguments={**assignment.arguments, "extra": True})
-    return Order(replace(assignment, apart=apart), environment, _log_name(folder, index))
+    assignment = replace(assignment, apart=apart, proto=apart and folder.settings.proto)
+    return Order(assignment, environment, _log_name(folder, index))
 
 
 def _log_name(folder: VersionFolder, index: int) -> str:

@@ -11,7 +11,7 @@ from salver.problems import Problem, Unusable
 from salver.repository.scan import Refused, Repository, VersionFolder
 from salver.runtimes import table
 from salver.runtimes.base import Host, Loaded
-from salver.server.own_service import with_service
+from salver.runtimes.own_service import with_service
 from salver.server.routes import Absent
 
 _POLL_S = 0.02

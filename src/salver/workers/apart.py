@@ -14,6 +14,7 @@ from salver import _native
 from salver.authoring.manifest import Lane
 from salver.problems import Unusable
 from salver.runtimes.composition import NativeStage, compose
+from salver.runtimes.own_service import with_service
 from salver.workers.assignment import Assignment
 from salver.workers.control import Control
 from salver.workers.lane_ends import LaneEnds
@@ -32,6 +33,7 @@ class ApartWorker(Worker):
     def _load(self, assignment: Assignment) -> Program:
         program = super()._load(assignment)
         servable, native = compose(program.manifest, self._file)
+        servable = with_service(servable, self._file) if assignment.proto else servable
         self._models = _Models(native)
         lanes = (*program.manifest.lanes, *self._models.lanes(len(program.manifest.lanes)))
         self._models.open()

@@ -15,7 +15,8 @@ class Assignment:
     """`function` of `module`, called by keyword with `paths` as Paths and `arguments` as they are, gives a Program.
 
     `file` is the author's file, which is to blame for what goes wrong. `apart` says that the server is elsewhere, so
-    that the worker runs all stages and is given the links of its lanes. Arguments are not shown: they may be secret.
+    that the worker runs all stages and is given the links of its lanes, and `proto` that it adds the service of its
+    contract, which otherwise the server does. Arguments are not shown: they may be secret.
     """
 
     file: str
@@ -24,6 +25,7 @@ class Assignment:
     paths: Mapping[str, str | None]
     arguments: Mapping[str, Any] = field(default_factory=dict, repr=False)
     apart: bool = False
+    proto: bool = False
 
     def form(self) -> dict[str, Any]:
         """As JSON takes it; `Assignment(**form)` is the inverse."""

@@ -42,6 +42,11 @@ pub async fn serve(
     }
     let (parts, body) = request.into_parts();
     let path = parts.uri.path();
+    let (own, any) = shared.own_method(path);
+    if let Some(method) = own.as_ref().filter(|method| method.declared) {
+        // Also where it has the name of a service that every server has: a script may bring its own health service.
+        return services::serve(shared, Arc::clone(method), peer, (parts, body), began).await;
+    }
     match path.strip_prefix('/').and_then(|path| path.split_once('/')) {
         Some(("inference.GRPCInferenceService", method)) => {
             kserve::serve(&shared, method, &parts.headers, body, began).await
@@ -58,15 +63,12 @@ pub async fn serve(
             "grpc.reflection.v1.ServerReflection" | "grpc.reflection.v1alpha.ServerReflection",
             "ServerReflectionInfo",
         )) => reflection::serve(&shared, &parts.headers, body),
-        _ => {
-            let (found, any) = shared.own_method(path);
-            match found {
-                Some(method) => services::serve(shared, method, peer, (parts, body), began).await,
-                // What a gRPC server says that has services of its own.
-                None if any => status_only(12, "Method not found!"),
-                None => unimplemented(path),
-            }
-        }
+        _ => match own {
+            Some(method) => services::serve(shared, method, peer, (parts, body), began).await,
+            // What a gRPC server says that has services of its own.
+            None if any => status_only(12, "Method not found!"),
+            None => unimplemented(path),
+        },
     }
 }
 

@@ -21,7 +21,7 @@ const PLAIN: [HeaderName; 2] = [CONTENT_TYPE, VARY];
 /// What a request's origin may do.
 pub enum Asked {
     /// The browser asks before it sends a request: this is the answer.
-    First(Response<ReplyBody>),
+    First(Box<Response<ReplyBody>>),
     /// What pages of this origin are told: `*`, the origin itself, or nothing.
     With(Option<HeaderValue>),
 }
@@ -32,7 +32,7 @@ pub fn look<B>(origins: &[String], request: &Request<B>) -> Asked {
     let allowed = headers.get(ORIGIN).and_then(|origin| allowed(origins, origin));
     match headers.get(ACCESS_CONTROL_REQUEST_METHOD) {
         Some(_) if *request.method() == Method::OPTIONS => {
-            Asked::First(preflight(allowed, headers.get(ACCESS_CONTROL_REQUEST_HEADERS)))
+            Asked::First(Box::new(preflight(allowed, headers.get(ACCESS_CONTROL_REQUEST_HEADERS))))
         }
         _ => Asked::With(allowed),
     }

@@ -11,3 +11,5 @@ pub mod request_body;
 pub mod routes;
 mod services;
 mod tensorflow;
+
+pub use services::weight;

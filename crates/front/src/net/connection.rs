@@ -74,12 +74,12 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let stream = BufReader::with_capacity(READ_BUFFER, stream);
-    let Some(tls) = tls else { return speak(shared, stream, Peer { address, tls: None, rights }).await };
+    let Some(tls) = tls else { return speak(shared, stream, Peer::new(address, None, rights)).await };
     let handshake = tls.acceptor().accept(stream);
     match timeout(shared.settings.header_timeout(), handshake).await {
         Ok(Ok(stream)) => {
-            let tls = Some(describe_peer(stream.get_ref().1));
-            speak(shared, stream, Peer { address, tls, rights }).await
+            let tls = describe_peer(stream.get_ref().1);
+            speak(shared, stream, Peer::new(address, Some(tls), rights)).await
         }
         Ok(Err(error)) => Err(io::Error::other(describe(&error))),
         Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the client did not finish its TLS handshake in time")),

@@ -10,24 +10,24 @@ use x509_parser::prelude::X509Certificate;
 use super::peer::PeerTls;
 use crate::tls::x509;
 
-pub type Facts = Vec<(&'static str, Vec<Vec<u8>>)>;
+pub type Facts = Vec<(String, Vec<String>)>;
 
 const PEM_LINE: usize = 64;
 
 pub fn insecure() -> Facts {
-    vec![("transport_security_type", text(["insecure"])), ("security_level", text(["TSI_SECURITY_NONE"]))]
+    vec![fact("transport_security_type", ["insecure"]), fact("security_level", ["TSI_SECURITY_NONE"])]
 }
 
 pub fn secure(tls: &PeerTls) -> Facts {
-    let mut facts = vec![("transport_security_type", text(["ssl"]))];
+    let mut facts = vec![fact("transport_security_type", ["ssl"])];
     if let Some(der) = tls.certificates.first() {
         facts.extend(x509(der).into_iter().flat_map(|certificate| named(&certificate)));
-        facts.push(("x509_pem_cert", text([pem(der)])));
+        facts.push(fact("x509_pem_cert", [pem(der)]));
     }
-    facts.push(("security_level", text(["TSI_PRIVACY_AND_INTEGRITY"])));
-    facts.push(("ssl_session_reused", text([tls.resumed.to_string()])));
-    facts.extend(tls.server_name.iter().map(|name| ("ssl_requested_server_name", text([name]))));
-    facts.push(("ssl_tls_version", text([tls.version])));
+    facts.push(fact("security_level", ["TSI_PRIVACY_AND_INTEGRITY"]));
+    facts.push(fact("ssl_session_reused", [tls.resumed.to_string()]));
+    facts.extend(tls.server_name.iter().map(|name| fact("ssl_requested_server_name", [name])));
+    facts.push(fact("ssl_tls_version", [tls.version]));
     facts
 }
 
@@ -37,21 +37,21 @@ fn named(certificate: &X509Certificate<'_>) -> Facts {
     // As RFC 4514 writes a name, the last part first.
     let mut parts: Vec<String> = subject.to_string().split(", ").map(String::from).collect();
     parts.reverse();
-    let mut facts = vec![("x509_subject", text([parts.join(",")]))];
+    let mut facts = vec![fact("x509_subject", [parts.join(",")])];
     let common: Vec<&str> = subject.iter_common_name().filter_map(|name| name.as_str().ok()).collect();
     if !common.is_empty() {
-        facts.push(("x509_common_name", text(common)));
+        facts.push(fact("x509_common_name", common));
     }
     let alternatives = certificate.subject_alternative_name().ok().flatten();
     let alternatives = alternatives.map(|names| names.value.general_names.as_slice()).unwrap_or_default();
     let names: Vec<(&'static str, String)> = alternatives.iter().filter_map(alternative).collect();
     if !names.is_empty() {
-        facts.push(("x509_subject_alternative_name", text(names.iter().map(|(_, name)| name))));
+        facts.push(fact("x509_subject_alternative_name", names.iter().map(|(_, name)| name)));
     }
     for kind in ["peer_dns", "peer_ip", "peer_uri", "peer_email"] {
         let same: Vec<&String> = names.iter().filter(|(other, _)| *other == kind).map(|(_, name)| name).collect();
         if !same.is_empty() {
-            facts.push((kind, text(same)));
+            facts.push(fact(kind, same));
         }
     }
     facts
@@ -82,6 +82,6 @@ fn pem(der: &CertificateDer<'_>) -> String {
     pem
 }
 
-fn text<T: AsRef<str>>(values: impl IntoIterator<Item = T>) -> Vec<Vec<u8>> {
-    values.into_iter().map(|value| value.as_ref().as_bytes().to_vec()).collect()
+fn fact<T: AsRef<str>>(name: &str, values: impl IntoIterator<Item = T>) -> (String, Vec<String>) {
+    (name.into(), values.into_iter().map(|value| value.as_ref().into()).collect())
 }

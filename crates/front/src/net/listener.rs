@@ -8,8 +8,8 @@ use tokio::time::{interval, sleep, MissedTickBehavior};
 use super::address::{Bound, SocketFile};
 use super::connection::Socket;
 use super::thread::Order;
-use crate::report;
 use crate::net::peer::Rights;
+use crate::report;
 use crate::tls::Tls;
 
 /// How often certificate files are looked at.

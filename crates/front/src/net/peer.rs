@@ -1,10 +1,13 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::OnceLock;
 
+use http::HeaderValue;
 use rustls_pki_types::CertificateDer;
 use tokio::net::TcpStream;
 
+use super::caller::Caller;
 use super::identity;
 
 /// Who is at the other end of a connection.
@@ -14,6 +17,8 @@ pub struct Peer {
     /// What TLS has told of it; `None` without TLS.
     pub tls: Option<PeerTls>,
     pub rights: Rights,
+    caller: OnceLock<Caller>,
+    header: OnceLock<Option<HeaderValue>>,
 }
 
 /// What the callers of a connection may do.
@@ -57,12 +62,21 @@ impl fmt::Display for PeerAddress {
 }
 
 impl Peer {
-    /// What is known of the caller's identity, in the words of gRPC.
-    pub fn auth_context(&self) -> Vec<(&'static str, Vec<Vec<u8>>)> {
-        match &self.tls {
-            None => identity::insecure(),
-            Some(tls) => identity::secure(tls),
-        }
+    pub fn new(address: PeerAddress, tls: Option<PeerTls>, rights: Rights) -> Peer {
+        Peer { address, tls, rights, caller: OnceLock::new(), header: OnceLock::new() }
+    }
+
+    /// The same in the words of gRPC.
+    pub fn caller(&self) -> &Caller {
+        self.caller.get_or_init(|| {
+            let identity = self.tls.as_ref().map_or_else(identity::insecure, identity::secure);
+            Caller { address: self.address.to_string(), identity }
+        })
+    }
+
+    /// What tells workers of it.
+    pub fn header(&self) -> Option<HeaderValue> {
+        self.header.get_or_init(|| self.caller().header()).clone()
     }
 }
 

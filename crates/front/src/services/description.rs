@@ -3,6 +3,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use prost_reflect::{DescriptorPool, MethodDescriptor};
 use salver_core::Error;
+use salver_wire::proto::pool;
 use salver_wire::reflection::{built_in, Files};
 
 /// What `.proto` files say of services.
@@ -15,7 +16,7 @@ pub struct Description {
 impl Description {
     /// Reads an encoded `FileDescriptorSet`, imports before those who import them.
     pub fn read(set: Bytes) -> Result<Description, Error> {
-        let pool = DescriptorPool::decode(set.clone()).map_err(|error| Error::malformed("FileDescriptorSet", error))?;
+        let pool = pool(&set)?;
         Ok(Description { files: Arc::new(Files::read(set)?), pool })
     }
 

@@ -12,8 +12,9 @@ const BINARY: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// Headers that belong to HTTP or to gRPC itself.
-const TRANSPORT: [&str; 14] = [
+/// Headers that belong to HTTP, to gRPC itself, or to what is between server and workers.
+const TRANSPORT: [&str; 15] = [
+    "salver-caller-bin",
     "te",
     "content-type",
     "content-length",

@@ -62,7 +62,7 @@ impl Reply {
                 Answers::begin(shared, queue, opening, messages).map(Source::Local)
             }
             Backend::Workers(workers) => {
-                let outward = Outward { method: Arc::clone(&method), headers, deadline: at, permit, messages };
+                let outward = Outward { method: Arc::clone(&method), headers, peer, deadline: at, permit, messages };
                 Ok(Source::Calling(Calling::begin(shared, workers, outward)))
             }
             Backend::Rows(rows) => {

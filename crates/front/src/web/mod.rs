@@ -32,6 +32,10 @@ pub enum Form {
 impl Form {
     /// What a request is written in, if it is one of these protocols.
     pub fn of<B>(request: &Request<B>) -> Option<Form> {
+        // Nearly all requests are neither, and told so at once.
+        if request.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/grpc") {
+            return None;
+        }
         let kind = media_type(request.headers());
         let web = grpc_web::Form::of(&kind).map(Form::GrpcWeb);
         web.or_else(|| connect::Form::of(request, &kind).map(Form::Connect))

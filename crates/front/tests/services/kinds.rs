@@ -24,6 +24,16 @@ fn one_message_is_answered_by_one() {
 }
 
 #[test]
+fn a_service_may_have_the_name_of_one_that_every_server_has() {
+    let served = served();
+    let mut caller = Caller::ask(&served, "/grpc.health.v1.Health/Check", b"");
+    let call = served.take();
+    call.finish(Some(("my own".into(), true)), ok());
+    assert_eq!(caller.next().unwrap(), "my own");
+    assert_eq!(caller.status().0, "0");
+}
+
+#[test]
 fn empty_and_large_messages_are_messages() {
     let served = served();
     for size in [0, 1, 65_536, 5_000_000] {

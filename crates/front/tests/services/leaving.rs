@@ -129,4 +129,18 @@ fn endings_are_run_by_whoever_ends_the_call() {
     // Network threads run none of it.
     served.queue.endings().unwrap().into_iter().for_each(|ending| ending());
     assert!(left.load(Ordering::Acquire));
+
+    // Those of calls that end after the queue has closed are run as well; then there are none to wait for.
+    let mut caller = Caller::begin(&served, "/s.S/both");
+    let late = served.take();
+    let (ended, ending) = ran();
+    assert!(late.on_end(ending).is_ok());
+    served.queue.close();
+    call.abandon();
+    caller.reset();
+    served.queue.endings().unwrap().into_iter().for_each(|ending| ending());
+    assert!(ended.load(Ordering::Acquire));
+    let handler = std::thread::spawn(move || late.abandon());
+    assert!(served.queue.endings().is_none());
+    handler.join().unwrap();
 }

@@ -16,8 +16,15 @@ fn headers(pairs: &[(&str, Value)]) -> HeaderMap {
 #[test]
 fn a_handler_sees_what_the_caller_says_and_not_what_grpc_does() {
     let served = served();
-    let given =
-        [("user-agent", "me"), ("k", "v"), ("k", "w"), ("b-bin", "AP8"), ("p-bin", "AP8="), ("grpc-timeout", "9S")];
+    let given = [
+        ("salver-caller-bin", "e30"),
+        ("user-agent", "me"),
+        ("k", "v"),
+        ("k", "w"),
+        ("b-bin", "AP8"),
+        ("p-bin", "AP8="),
+        ("grpc-timeout", "9S"),
+    ];
     let _caller = Caller::begin_with(&served, "/s.S/both", &given);
     let call = served.take();
     let text = |key: &str, value: &str| (key.to_string(), Value::Text(value.into()));

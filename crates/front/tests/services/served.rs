@@ -22,19 +22,29 @@ pub fn served() -> Served {
     served_with(u64::MAX, |_| {})
 }
 
+/// One that is a worker of another.
+pub fn served_behind() -> Served {
+    served_by(Queue::behind_front(u64::MAX), |_| {})
+}
+
 /// `limit` calls at most.
 pub fn served_with(limit: u64, change: impl FnOnce(&mut Settings)) -> Served {
+    served_by(Queue::new(limit), change)
+}
+
+fn served_by(queue: Arc<Queue>, change: impl FnOnce(&mut Settings)) -> Served {
     let mut settings = serde_json::from_str(
         r#"{"max_message_bytes": 10000000, "max_header_bytes": 16384, "max_streams": 100, "max_calls": 100,
             "max_bytes_in_flight": 100000000, "header_timeout_ms": 10000, "keep_alive_ms": 30000, "network_threads": 1}"#,
     )
     .unwrap();
     change(&mut settings);
-    let (server, queue) = (Server::start(settings).unwrap(), Queue::new(limit));
+    let server = Server::start(settings).unwrap();
     let local = || Backend::Local(Arc::clone(&queue));
     let methods = [("unary", false, false), ("out", false, true), ("in", true, false), ("both", true, true)];
     let methods = methods.map(|(name, ins, outs)| Method::new(format!("/s.S/{name}"), ins, outs, local()));
-    server.serve_services(Services::new(methods, None));
+    let health = Method::new("/grpc.health.v1.Health/Check", false, false, local());
+    server.serve_services(Services::new(methods.into_iter().chain([health]), None));
     let address = server.listen("127.0.0.1:0", None).unwrap();
     Served { server, address, queue }
 }

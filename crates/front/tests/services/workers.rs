@@ -14,7 +14,7 @@ use salver_front::services::workers::Workers;
 use salver_front::services::{add_metadata, metadata, Backend, Encoding, Method, Services, Status, Value};
 
 use crate::caller::Caller;
-use crate::served::{ok, served, wait_until, Served};
+use crate::served::{ok, served, served_behind, wait_until, Served};
 
 fn socket() -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -36,7 +36,7 @@ fn team(count: usize) -> Team {
     let methods = methods.map(|(name, ins, outs)| Method::new(format!("/s.S/{name}"), ins, outs, asked()));
     front.server.serve_services(Services::new(methods, None));
     let workers = (0..count).map(|_| {
-        let (path, worker) = (socket(), served());
+        let (path, worker) = (socket(), served_behind());
         worker.server.listen(&format!("unix:{}", path.display()), None).unwrap();
         table.add(&path);
         (path, worker)
@@ -94,6 +94,9 @@ fn metadata_deadline_and_status_pass_through() {
     assert!(seen.contains(&("k".into(), Value::Text("v".into()))), "{seen:?}");
     assert!(seen.contains(&("b-bin".into(), Value::Bytes(vec![0, 255]))), "{seen:?}");
     assert!(call.deadline.is_some());
+    assert!(!seen.iter().any(|(key, _)| key.starts_with("salver")), "{seen:?}");
+    // The worker believes its server, and nobody else.
+    assert!(call.caller().address.starts_with("ipv4:127.0.0.1:"), "{:?}", call.caller());
     let mut headers = HeaderMap::new();
     add_metadata(&mut headers, "h-bin", &Value::Bytes(vec![1])).unwrap();
     call.send_metadata(headers.clone(), None).unwrap();

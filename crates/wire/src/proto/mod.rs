@@ -2,6 +2,7 @@
 
 mod compile;
 mod documents;
+mod editions;
 mod field_path;
 mod http_rule;
 pub mod json;
@@ -14,6 +15,7 @@ mod text;
 
 pub use compile::{compile, CompileError};
 pub use documents::Documents;
+pub use editions::pool;
 pub use field_path::FieldPath;
 pub use http_rule::HttpRule;
 pub use json::{JsonError, Names};

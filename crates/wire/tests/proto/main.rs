@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod compile;
+mod editions;
 mod json;
 mod mapped;
 mod rules;

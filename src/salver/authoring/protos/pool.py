@@ -33,9 +33,10 @@ class Described:
             self.files.append(self.pool.FindFileByName(file.name))
 
     @property
-    def package(self) -> str:
-        """That of the compiled file, perhaps empty."""
-        return str(self.files[-1].package)
+    def packages(self) -> list[str]:
+        """That of the compiled file, which may be empty, and those of what it imports publicly."""
+        file = self.files[-1]
+        return list(dict.fromkeys(each.package for each in (file, *file.public_dependencies)))
 
     def has_package(self, name: str) -> bool:
         """Whether it is a package, or the beginning of one."""

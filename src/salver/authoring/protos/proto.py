@@ -43,7 +43,11 @@ class Proto:
     def __init__(self, file: Path, descriptors: bytes) -> None:
         self.file = file
         self.descriptors = descriptors
-        self._described = Described(descriptors)
+        try:
+            self._described = Described(descriptors)
+        except TypeError as error:
+            what = f"protobuf makes no classes of it: {error}"
+            raise Unusable(file, what, "mend what it names, or divide large messages") from None
 
     @property
     def pool(self) -> Any:
@@ -104,8 +108,7 @@ class Proto:
         return f"<salver.proto {self.file}>"
 
     def _full_names(self, name: str) -> list[str]:
-        package = self._described.package
-        return [f"{package}.{name}", name] if package else [name]
+        return [*(f"{package}.{name}" for package in self._described.packages if package), name]
 
     def _generated(self, name: str) -> Any:
         """What generated code would have for a service under this name."""

@@ -13,6 +13,7 @@ use super::answers::Opening;
 use super::home::Told;
 use super::queue::{News, Place, Queue};
 use crate::http::compression::Encoding;
+use crate::net::caller::Caller;
 use crate::net::peer::Peer;
 use crate::outgoing::LARGE;
 use crate::services::{Event, Message, Method, Status};
@@ -277,25 +278,24 @@ impl Call {
         // A handler that is at work holds the call's place until it is done.
         let held = if stage == Stage::Waiting { state.held.take() } else { None };
         drop((state, held));
+        self.end_elsewhere(stage, endings);
+    }
+
+    /// Ends the call in the handler's place.
+    pub(super) fn fail(self: &Arc<Self>, status: Status) {
+        if let Some((stage, endings)) = self.try_finish(None, status) {
+            self.end_elsewhere(stage, endings);
+        }
+    }
+
+    /// Tells of a call that ended while its handler was elsewhere.
+    fn end_elsewhere(self: &Arc<Self>, stage: Stage, endings: Vec<Ending>) {
         match stage {
             Stage::Waiting => self.queue.departed(),
             Stage::Thread => {}
             Stage::Loop => self.queue.tell(Arc::clone(self), News::Ended),
         }
         self.queue.end(endings);
-    }
-
-    /// Ends the call in the handler's place.
-    pub(super) fn fail(self: &Arc<Self>, status: Status) {
-        let stage = self.lock().stage;
-        if let Some(endings) = self.try_finish(None, status) {
-            match stage {
-                Stage::Waiting => self.queue.departed(),
-                Stage::Thread => {}
-                Stage::Loop => self.queue.tell(Arc::clone(self), News::Ended),
-            }
-            self.queue.end(endings);
-        }
     }
 }
 
@@ -312,6 +312,12 @@ impl Call {
     /// Where the call came from.
     pub fn queue(&self) -> &Arc<Queue> {
         &self.queue
+    }
+
+    /// Who made the call.
+    pub fn caller(&self) -> Caller {
+        let told = self.queue.is_behind_front().then(|| Caller::told(&self.headers)).flatten();
+        told.unwrap_or_else(|| self.peer.caller().clone())
     }
 
     pub fn is_active(&self) -> bool {
@@ -400,7 +406,7 @@ impl Call {
     /// Ends the call, after a last message if there is one; false if it was over.
     pub fn finish(self: &Arc<Self>, message: Option<(Bytes, bool)>, status: Status) -> bool {
         match self.try_finish(message, status) {
-            Some(endings) => {
+            Some((_, endings)) => {
                 endings.into_iter().for_each(|ending| ending());
                 true
             }
@@ -408,7 +414,7 @@ impl Call {
         }
     }
 
-    fn try_finish(self: &Arc<Self>, message: Option<(Bytes, bool)>, status: Status) -> Option<Vec<Ending>> {
+    fn try_finish(self: &Arc<Self>, message: Option<(Bytes, bool)>, status: Status) -> Option<(Stage, Vec<Ending>)> {
         let message = message.map(|(bytes, compress)| self.hold(bytes).map(|bytes| Event::Message { bytes, compress }));
         let (message, status) = match message.transpose() {
             Ok(message) => (message, status),
@@ -417,17 +423,19 @@ impl Call {
         let mut state = self.lock();
         let held = state.held.take();
         if std::mem::replace(&mut state.ended, true) || state.left {
+            // What is held is given back without the lock.
+            drop(state);
             return None;
         }
         (state.opened, state.half_closed) = (true, true);
         state.arrived.clear();
         message.into_iter().for_each(|message| state.leaving.push(message));
         state.leaving.push(Event::End(status));
-        let endings = std::mem::take(&mut state.endings);
+        let ended = (state.stage, std::mem::take(&mut state.endings));
         self.wake_threads(&state);
         self.tell_home(state);
         drop(held);
-        Some(endings)
+        Some(ended)
     }
 
     /// Says that nobody will answer the call any more.

@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,8 @@ pub struct Queue {
     bell: Bell,
     limit: u64,
     live: AtomicU64,
+    closed: AtomicBool,
+    behind_front: bool,
 }
 
 #[derive(Default)]
@@ -70,16 +72,30 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.live.fetch_sub(1, Ordering::AcqRel);
+        let last = self.0.live.fetch_sub(1, Ordering::AcqRel) == 1;
+        if last && self.0.closed.load(Ordering::Acquire) {
+            // Whoever runs endings may stop now; with the lock it cannot be about to wait.
+            let _state = self.0.lock();
+            self.0.ended.notify_all();
+        }
     }
 }
 
 impl Queue {
     /// A queue of at most so many calls that wait or are being answered.
     pub fn new(limit: u64) -> Arc<Queue> {
+        Queue::of(limit, false)
+    }
+
+    /// The same for calls that a server hands on, and nobody else: it is believed who made them.
+    pub fn behind_front(limit: u64) -> Arc<Queue> {
+        Queue::of(limit, true)
+    }
+
+    fn of(limit: u64, behind_front: bool) -> Arc<Queue> {
         let (ready, ended) = (Condvar::new(), Condvar::new());
-        let (bell, live) = (Bell::default(), AtomicU64::new(0));
-        Arc::new(Queue { state: Mutex::default(), ready, ended, bell, limit, live })
+        let (bell, live, closed) = (Bell::default(), AtomicU64::new(0), AtomicBool::new(false));
+        Arc::new(Queue { state: Mutex::default(), ready, ended, bell, limit, live, closed, behind_front })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -92,6 +108,11 @@ impl Queue {
             return Err(Status::new(Code::ResourceExhausted, "Concurrent RPC limit exceeded!"));
         }
         Ok(Place(Arc::clone(self)))
+    }
+
+    /// Whether who made a call is what its headers say.
+    pub(super) fn is_behind_front(&self) -> bool {
+        self.behind_front
     }
 
     /// Calls that wait or are being answered.
@@ -214,10 +235,10 @@ impl Queue {
         !std::mem::replace(&mut self.lock().ended_by_somebody, true)
     }
 
-    /// Waits for what is to be run because calls are over; `None` once closed.
+    /// Waits for what is to be run because calls are over; `None` once closed, when there are no calls any more.
     pub fn endings(&self) -> Option<Vec<Ending>> {
         let mut state = self.lock();
-        while state.endings.is_empty() && !state.closed {
+        while state.endings.is_empty() && !(state.closed && self.calls() == 0) {
             state = self.ended.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         Some(std::mem::take(&mut state.endings)).filter(|endings| !endings.is_empty())
@@ -227,6 +248,7 @@ impl Queue {
     pub fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
+        self.closed.store(true, Ordering::Release);
         let waiting = std::mem::take(&mut state.waiting);
         self.ready.notify_all();
         self.ended.notify_all();

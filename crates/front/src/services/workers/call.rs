@@ -15,6 +15,8 @@ use super::connection::connection;
 use super::{Place, Workers};
 use crate::grpc::message::{request_encoding, Messages as Framed};
 use crate::grpc::service::{ACCEPT_ENCODING, ENCODING};
+use crate::net::caller::CALLER;
+use crate::net::peer::Peer;
 use crate::outgoing::{held, LARGE};
 use crate::services::metadata::is_own;
 use crate::services::{Event, Messages, Method, Status};
@@ -35,6 +37,7 @@ pub struct Calling {
 pub struct Outward {
     pub method: Arc<Method>,
     pub headers: HeaderMap,
+    pub peer: Arc<Peer>,
     pub deadline: Option<Instant>,
     pub permit: Permit,
     pub messages: Messages,
@@ -70,11 +73,12 @@ async fn forward(
     outward: Outward,
     events: &Sender<Event>,
 ) -> Result<Status, Status> {
-    let Outward { method, headers, deadline, permit, messages } = outward;
+    let Outward { method, headers, peer, deadline, permit, messages } = outward;
     let failed = Aside::new();
     let mut request = Request::post(&*method.path).body(Forwarded::new(messages, failed.share()));
     if let Ok(request) = &mut request {
         *request.headers_mut() = onward(&headers, deadline);
+        request.headers_mut().extend(peer.header().map(|caller| (CALLER, caller)));
     }
     let request = request.map_err(|error| Status::new(Code::Internal, format!("{}: {error}", method.path)))?;
     let (response, place) = match send(workers, &method, request).await {

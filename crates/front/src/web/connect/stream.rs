@@ -1,8 +1,10 @@
 use std::collections::VecDeque;
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{ready, Context, Poll};
 
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
@@ -91,7 +93,15 @@ fn translate(response: Response<ReplyBody>, codec: Codec, format: Format) -> Res
     // Without messages, gRPC may say all in the headers.
     let whole = parts.headers.contains_key("grpc-status");
     let (headers, trailers) = if whole { (HeaderMap::new(), Some(parts.headers)) } else { (parts.headers, None) };
-    let reply = Reply { body, codec, frames: Frames::default(), ready: VecDeque::new(), trailers, over: false };
+    let reply = Reply {
+        body,
+        codec,
+        frames: Frames::default(),
+        converting: None,
+        ready: VecDeque::new(),
+        trailers,
+        over: false,
+    };
     let mut response = head(format, ReplyBody::stream(reply));
     if let Some(encoding) = headers.get(ENCODING) {
         response.headers_mut().insert(STREAM_ENCODING, encoding.clone());
@@ -100,28 +110,43 @@ fn translate(response: Response<ReplyBody>, codec: Codec, format: Format) -> Res
     response
 }
 
+type Converting = Pin<Box<dyn Future<Output = Result<Bytes, Error>> + Send>>;
+
 /// A reply's body: gRPC's messages as the caller reads them, and its trailers as a last one.
 struct Reply {
     body: ReplyBody,
     codec: Codec,
     frames: Frames,
+    /// A message on its way from one form to the other.
+    converting: Option<Converting>,
     ready: VecDeque<Body>,
     trailers: Option<HeaderMap>,
     over: bool,
 }
 
 impl Reply {
-    fn took(&mut self, data: bytes::Bytes) {
-        if let Codec::Proto = self.codec {
-            return self.ready.push_back(Body::from_iter([data]));
+    fn took(&mut self, data: Bytes) {
+        match self.codec {
+            Codec::Proto => self.ready.push_back(Body::from_iter([data])),
+            Codec::Json(_) => self.frames.push(data),
         }
-        self.frames.push(data);
-        while let Some(frame) = self.frames.next() {
-            match self.codec.reply(frame.message) {
-                Ok(message) => self.ready.push_back(Frame { flags: 0, message }.encode()),
-                Err(error) => return self.end(Some(failure(&error)), &HeaderMap::new()),
-            }
+    }
+
+    /// Converts the next message if one is there; false if none is.
+    fn poll_converted(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+        if self.converting.is_none() {
+            let Some(Frame { message, .. }) = self.frames.next() else { return Poll::Ready(false) };
+            let codec = self.codec.clone();
+            self.converting = Some(Box::pin(async move { codec.reply(message).await }));
         }
+        let Some(converting) = &mut self.converting else { return Poll::Ready(false) };
+        let converted = ready!(converting.as_mut().poll(context));
+        self.converting = None;
+        match converted {
+            Ok(message) => self.ready.push_back(Frame { flags: 0, message }.encode()),
+            Err(error) => self.end(Some(failure(&error)), &HeaderMap::new()),
+        }
+        Poll::Ready(true)
     }
 
     fn end(&mut self, failure: Option<Failure>, trailers: &HeaderMap) {
@@ -140,6 +165,9 @@ impl Source for Reply {
             }
             if self.over {
                 return Poll::Ready(None);
+            }
+            if ready!(self.poll_converted(context)) {
+                continue;
             }
             match ready!(Pin::new(&mut self.body).poll_frame(context)) {
                 Some(Ok(frame)) => match frame.into_data() {

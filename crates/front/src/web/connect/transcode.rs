@@ -8,8 +8,9 @@ use std::task::{ready, Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame as BodyFrame};
 use prost::Message;
-use prost_reflect::{DynamicMessage, MethodDescriptor};
+use prost_reflect::{DynamicMessage, MessageDescriptor, MethodDescriptor};
 use salver_core::{Code, Error};
+use salver_engine::Permit;
 use salver_wire::proto::json::{self, Names};
 use salver_wire::reflection::SERVICES;
 use salver_wire::web::connect::Failure;
@@ -17,7 +18,9 @@ use salver_wire::web::Frame;
 
 use super::{Format, Refused};
 use crate::grpc::message::Messages;
+use crate::http::compression::aside;
 use crate::http::request_body::{Broken, RequestBody};
+use crate::http::weight;
 use crate::shared::Shared;
 
 /// What is known of a method.
@@ -89,24 +92,31 @@ pub enum Codec {
 }
 
 impl Codec {
-    /// A caller's message, in protobuf's binary form.
-    pub fn request(&self, message: Bytes) -> Result<Bytes, Error> {
+    /// A caller's message, in protobuf's binary form. `permit` is that of the message, and bounds what is made of it.
+    pub async fn request(&self, message: Bytes, permit: &mut Permit) -> Result<Bytes, Error> {
         let Codec::Json(method) = self else { return Ok(message) };
-        let read = json::read(&method.input(), &message).map_err(|error| Error::malformed("JSON message", error))?;
-        Ok(read.encode_to_vec().into())
+        permit.grow(weight(&message))?;
+        let (input, size) = (method.input(), message.len());
+        let read = move || json::read(&input, &message).map(|message| message.encode_to_vec().into());
+        aside(size, read).await?.map_err(|error| Error::malformed("JSON message", error))
     }
 
     /// A service's message, as the caller reads it.
-    pub fn reply(&self, message: Bytes) -> Result<Bytes, Error> {
+    pub async fn reply(&self, message: Bytes) -> Result<Bytes, Error> {
         let Codec::Json(method) = self else { return Ok(message) };
-        let read = DynamicMessage::decode(method.output(), message);
-        let read =
-            read.map_err(|error| Error::internal(format!("the reply is no {}: {error}", method.output().full_name())))?;
-        let mut text = Vec::new();
-        let written = json::write(&mut text, &read, Names::Json);
-        written.map_err(|error| Error::internal(format!("the reply has no form in JSON: {error}")))?;
-        Ok(text.into())
+        let output = method.output();
+        aside(message.len(), move || write(output, message)).await?
     }
+}
+
+fn write(output: MessageDescriptor, message: Bytes) -> Result<Bytes, Error> {
+    let name = output.full_name().to_string();
+    let read = DynamicMessage::decode(output, message);
+    let read = read.map_err(|error| Error::internal(format!("the reply is no {name}: {error}")))?;
+    let mut text = Vec::new();
+    let written = json::write(&mut text, &read, Names::Json);
+    written.map_err(|error| Error::internal(format!("the reply has no form in JSON: {error}")))?;
+    Ok(text.into())
 }
 
 /// A message that is a body by itself, framed as gRPC has it.
@@ -150,7 +160,7 @@ impl Converted {
 fn read(shared: Arc<Shared>, codec: Codec, mut messages: Messages<RequestBody>) -> Reading {
     Box::pin(async move {
         let arrived = match messages.next_held(&shared).await {
-            Ok(Some(arrived)) => codec.request(arrived.message).map(Some),
+            Ok(Some(mut arrived)) => codec.request(arrived.message, &mut arrived.permit).await.map(Some),
             Ok(None) => Ok(None),
             Err(error) => Err(error),
         };

@@ -1,5 +1,4 @@
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, VARY};
@@ -74,8 +73,12 @@ async fn answer(call: Call, mut head: Parts, mut body: RequestBody, format: Form
     }
     let codec = method.codec(format, head.uri.path())?;
     let deadline = grpc::deadline(&head.headers, call.began).map_err(|error| Refused::from(&error))?;
-    let read = receive(&call.shared, &mut body, encoding, deadline).await;
-    let message = read.and_then(|message| codec.request(message)).map_err(|error| Refused::from(&error))?;
+    let reading = receive(&call.shared, &mut body, encoding, &codec);
+    let read = match deadline {
+        None => reading.await,
+        Some(deadline) => timeout_at(deadline.into(), reading).await.unwrap_or(Err(Error::DeadlineExceeded)),
+    };
+    let message = read.map_err(|error| Refused::from(&error))?;
     ask(call, head, message, codec).await
 }
 
@@ -89,27 +92,32 @@ async fn answer_query(call: Call, mut head: Parts, query: Query, format: Format)
     }
     let codec = method.codec(format, head.uri.path())?;
     let encoding = query.compression.as_deref().map(Encoding::named).transpose();
-    let message = match encoding.map_err(|error| Refused::from(&error))?.flatten() {
-        None => Ok(query.message),
-        Some(encoding) => encoding.decompress(query.message, call.shared.settings.max_message_bytes).await,
-    };
-    let message = message.and_then(|message| codec.request(message)).map_err(|error| Refused::from(&error))?;
+    let encoding = encoding.map_err(|error| Refused::from(&error))?.flatten();
+    let message = unpack(&call.shared, query.message, encoding, &codec).await.map_err(|error| Refused::from(&error))?;
     ask(call, head, message, codec).await
 }
 
-/// Reads a body under a permit that is given back once it is read: the call then takes one of its own.
+/// Reads a message under a permit that is given back once it is read: the call then takes one of its own.
 async fn receive(
     shared: &Shared,
     body: &mut RequestBody,
     encoding: Option<Encoding>,
-    deadline: Option<Instant>,
+    codec: &Codec,
 ) -> Result<Bytes, Error> {
     let mut permit = shared.admission.admit()?;
-    let reading = read_body(body, encoding, &shared.settings, &mut permit);
-    match deadline {
-        None => reading.await,
-        Some(deadline) => timeout_at(deadline.into(), reading).await.unwrap_or(Err(Error::DeadlineExceeded)),
-    }
+    let read = read_body(body, encoding, &shared.settings, &mut permit).await?;
+    codec.request(read, &mut permit).await
+}
+
+/// The same of a message that is there.
+async fn unpack(shared: &Shared, message: Bytes, encoding: Option<Encoding>, codec: &Codec) -> Result<Bytes, Error> {
+    let mut permit = shared.admission.admit()?;
+    let message = match encoding {
+        None => message,
+        Some(encoding) => encoding.decompress(message, shared.settings.max_message_bytes).await?,
+    };
+    permit.grow(message.len() as u64)?;
+    codec.request(message, &mut permit).await
 }
 
 /// What a call was answered with.
@@ -139,13 +147,13 @@ async fn ask(call: Call, head: Parts, message: Bytes, codec: Codec) -> Result<Re
     };
     let outcome = match ending(&trailers) {
         Some(failure) => Err(failure),
-        None => render(&shared, frames, &codec).map_err(|error| failure(&error)),
+        None => render(&shared, frames, &codec).await.map_err(|error| failure(&error)),
     };
     Ok(Reply { headers, trailers, outcome })
 }
 
 /// The one message of a reply, as its caller reads it.
-fn render(shared: &Shared, mut frames: Frames, codec: &Codec) -> Result<Body, Error> {
+async fn render(shared: &Shared, mut frames: Frames, codec: &Codec) -> Result<Body, Error> {
     let Some((_, message)) = frames.next_chunks() else { return Err(Error::internal("the reply has no message")) };
     if !frames.is_empty() {
         return Err(Error::internal("the reply has several messages, but the call was a unary one"));
@@ -153,7 +161,7 @@ fn render(shared: &Shared, mut frames: Frames, codec: &Codec) -> Result<Body, Er
     if let Codec::Proto = codec {
         return Ok(message);
     }
-    let text = codec.reply(message.concat().into())?;
+    let text = codec.reply(message.concat().into()).await?;
     let permit = if text.len() < LARGE { None } else { Some(shared.outgoing.hold(text.len() as u64)?) };
     let mut body = Body::from_iter([text]);
     keep(permit, &mut body);

@@ -26,9 +26,10 @@ use std::sync::Arc;
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
 use bytes::Bytes;
-use prost_reflect::{DescriptorPool, MessageDescriptor, MethodDescriptor};
+use prost_reflect::{MessageDescriptor, MethodDescriptor};
 use salver_core::{Method, Port, Servable};
 
+use super::editions::pool;
 use super::HttpRule;
 use input::Input;
 use output::Output;
@@ -66,8 +67,7 @@ impl Mapped {
         let files = STANDARD.decode(&service.descriptors).map_err(|error| error.to_string());
         let files: Bytes =
             files.map_err(|error| format!("the descriptors of service {name} are not base64: {error}"))?.into();
-        let pool = DescriptorPool::decode(files.clone());
-        let pool = pool.map_err(|error| format!("the descriptors of service {name} are none: {error}"))?;
+        let pool = pool(&files).map_err(|error| format!("the descriptors of service {name} are none: {error}"))?;
         let known = pool.get_service_by_name(name);
         let known = known.ok_or_else(|| format!("there is no service {name} in its descriptors"))?;
         let rpc = |rpc: &salver_core::Rpc| {
