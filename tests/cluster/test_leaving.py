@@ -89,3 +89,13 @@ def test_no_call_fails_when_a_worker_leaves(
             assert first.wait(30) == 0
             callers.more()
         assert [reply for reply in callers.replies if reply != answer] == []
+
+
+@pytest.mark.parametrize("name", ["calc", "scaled", "chain"])
+def test_a_worker_that_has_only_just_joined_leaves_as_well(
+    joining: Callable[[str], AbstractContextManager[Salver]], name: str
+) -> None:
+    for _ in range(3):
+        with joining(name) as worker:
+            worker.signal(signal.SIGINT)
+            assert worker.wait(25) == 0  # it may take 30 s, if it has something to finish

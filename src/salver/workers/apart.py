@@ -26,15 +26,15 @@ from salver.workers.worker import Inbox, Worker
 class ApartWorker(Worker):
     def __init__(self, control: Control, inbox: Inbox, file: Path) -> None:
         super().__init__(control, inbox, file)
-        self._leaving = leaving = Leaving()
-        self._models = _Models(())
-        inbox.at_leave = lambda: self._leave(leaving)
+        self._leaving: Leaving = Leaving()
+        self._models = _Models((), self._leaving)
+        inbox.at_leave = self._leave
 
     def _load(self, assignment: Assignment) -> Program:
         program = super()._load(assignment)
         servable, native = compose(program.manifest, self._file)
         servable = with_service(servable, self._file) if assignment.proto else servable
-        self._models = _Models(native)
+        self._models = _Models(native, self._leaving)
         lanes = (*program.manifest.lanes, *self._models.lanes(len(program.manifest.lanes)))
         self._models.open()
         return replace(program, manifest=replace(program.manifest, servable=servable, lanes=lanes, onnx=()))
@@ -70,18 +70,19 @@ class ApartWorker(Worker):
             # It is closed, and its number soon another's.
             self._own.remove(end.socket)
 
-    def _leave(self, leaving: Leaving) -> None:
-        leaving.set()
+    def _leave(self) -> None:
+        self._leaving.set()
         self._models.leave()
 
 
 class _Models:
     """The models of the servable, each opened once for each of its lanes."""
 
-    def __init__(self, stages: Sequence[NativeStage]) -> None:
+    def __init__(self, stages: Sequence[NativeStage], leaving: Leaving) -> None:
         self._stages = [stage for stage in stages for _ in range(stage.instances)]
         # What was looked at when the servable was loaded may be run as it is, by one lane.
         self._unused: dict[int, _native.OnnxModel] = {stage.index: stage.model for stage in stages}
+        self._leaving = leaving
         self._first = 0
         self._opened: dict[int, _native.OnnxModel] = {}
         self._sockets: dict[int, socket.socket] = {}
@@ -113,6 +114,8 @@ class _Models:
         with socket.socket(fileno=os.dup(descriptor)) as same:
             self._sockets[lane] = same
             try:
+                if self._leaving.is_set:  # which may have been before this lane was known
+                    self.leave()
                 _native.run_model_lane(model, descriptor, stage.rows, spec.name, stage.whole_inputs, sizes)
             finally:
                 del self._sockets[lane]
