@@ -237,7 +237,10 @@ class Calls:
         """Refuse what waits and what still comes, as UNAVAILABLE; `take` gives None. Calls that were taken go on."""
 
     def run_endings(self) -> None:
-        """Run callbacks of `on_end` until closed and all calls are done. The first `on_end` starts a daemon thread that does so."""
+        """Run callbacks of `on_end` until closed and all calls are done.
+
+        The first `on_end` starts a daemon thread that does so.
+        """
 
 @final
 class Workers:
@@ -245,8 +248,8 @@ class Workers:
 
     A call goes to the worker with the fewest calls. Everything passes through: metadata both ways, deadlines,
     cancellation, back-pressure, statuses; also who called, if a worker's `Calls` are `behind_front`. When a worker's
-    connection ends its callers get UNAVAILABLE at once, and it is asked no more until it is added again. Without workers calls are
-    UNAVAILABLE.
+    connection ends its callers get UNAVAILABLE at once, and it is asked no more until it is added again. Without
+    workers calls are UNAVAILABLE.
     """
 
     def __new__(cls) -> Self: ...

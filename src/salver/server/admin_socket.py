@@ -31,10 +31,10 @@ _HTTP2 = b"PRI"
 class AdminSocket:
     """Bound when it is made: raises Unusable if it cannot be. Then `start`, and `stop`."""
 
-    def __init__(self, path: Path, admin: Admin, adopt: Callable[[int], None]) -> None:
-        """`adopt` takes the descriptors of connections that speak HTTP/2 over."""
+    def __init__(self, path: Path, admin: Admin, serve_admin: Callable[[int], None]) -> None:
+        """`serve_admin` takes the descriptors of connections that speak HTTP/2 over."""
         self._path = path
-        self._server = _bind(path, _Commands(admin, adopt))
+        self._server = _bind(path, _Commands(admin, serve_admin))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="admin", daemon=True)
 
     def start(self) -> None:
@@ -51,8 +51,8 @@ class AdminSocket:
 class _Commands:
     """From one request to what is done for it."""
 
-    def __init__(self, admin: Admin, adopt: Callable[[int], None]) -> None:
-        self.adopt = adopt
+    def __init__(self, admin: Admin, serve_admin: Callable[[int], None]) -> None:
+        self.serve_admin = serve_admin
         self._known: dict[str, Callable[..., Any]] = {
             "load": admin.load,
             "unload": admin.unload,

@@ -115,7 +115,7 @@ def _followers(
     if config.admin is not None or config.allow_reload:
         followers.append(ReloadDesk(server.next_reload, reload))
     if config.admin is not None:
-        followers.append(AdminSocket(config.admin, Admin(manager, reload, list_anew), server.adopt))
+        followers.append(AdminSocket(config.admin, Admin(manager, reload, list_anew), server.serve_admin))
     if config.watch_s is not None:
         followers.append(Watcher(Round(config.watch_s, manager.trace, manager.look), first_trace, report))
     if listing.file is not None and listing.every_s is not None:
