@@ -35,6 +35,6 @@ def test_rounds_have_medians() -> None:
 
 
 def _admin(server: Managed, path: Path) -> AdminSocket:
-    socket = AdminSocket(path, Admin(server.manager, Reload(server.manager), list), server.live.adopt)
+    socket = AdminSocket(path, Admin(server.manager, Reload(server.manager), list), server.live.serve_admin)
     socket.start()
     return socket

@@ -24,7 +24,7 @@ def path(tmp_path: Path) -> Iterator[Path]:
     """Where a server with one version of m hears its admin."""
     add_version(tmp_path / "models", 1)
     with managed(Sources(tmp_path / "models")) as server:
-        admin = AdminSocket(tmp_path / "admin", Admin(server.manager, Reload(server.manager), list), server.live.adopt)
+        admin = AdminSocket(tmp_path / "admin", Admin(server.manager, Reload(server.manager), list), server.live.serve_admin)
         admin.start()
         yield tmp_path / "admin"
         admin.stop()
