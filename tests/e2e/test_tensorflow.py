@@ -1,5 +1,6 @@
 """TensorFlow Serving's protocols, as far as a folder of models answers them."""
 
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -8,7 +9,7 @@ import pytest
 from support.http import get, post
 from support.tensorflow import call, message
 
-from salver.testing.server import Server
+from salver.testing.server import Server, running
 
 FLOAT = 1
 
@@ -74,3 +75,11 @@ def test_rest_tells_what_is_there_and_what_is_wrong(server: Server) -> None:
     unknown = post(server.address, "/v1/models/nobody:predict", {"instances": [1]})
     assert (unknown.status, "Latest(nobody)" in unknown.json["error"]) == (404, True)
     assert get(server.address, "/v1/nothing").status == 400
+
+
+def test_numbers_come_as_bytes_where_that_is_asked_for(models: Path) -> None:
+    with running(models, "--tensor-content", "true") as server:
+        reply = call(server.address, "PredictionService", "Predict", predict_request(), "PredictResponse")
+    [entry] = reply.outputs
+    assert list(entry.value.float_val) == []
+    assert np.frombuffer(entry.value.tensor_content, np.float32).tolist() == [2, 4, 6, 8]

@@ -9,6 +9,8 @@ from salver.client.endpoint import endpoint
 from salver.client.errors import SalverError
 from salver.client.http import get_json
 
+# A version that is unloaded has been replaced, or should not be there.
+_AS_IT_SHOULD_BE = ("ready", "unloading")
 _HEADINGS = ("servable", "version", "state", "runtime", "method", "batched")
 
 
@@ -25,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
         for version in servable["versions"]:
             if "reason" in version:
                 print(f"{servable['name']} version {version['version']}: {version['reason']}")
-    return 0 if versions and all(version["state"] == "ready" for version in versions) else 1
+    return 0 if versions and all(version["state"] in _AS_IT_SHOULD_BE for version in versions) else 1
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

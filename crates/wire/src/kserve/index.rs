@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use prost::Message;
 use salver_core::{Error, Result};
-use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::messages::{ModelIndex, RepositoryIndexRequest, RepositoryIndexResponse};
 use super::metadata;
@@ -35,16 +35,17 @@ impl IndexRequest {
 
     /// Reads the body of `POST /v2/repository/index`, which may be empty.
     pub fn parse_http(body: &[u8]) -> Result<IndexRequest> {
-        #[derive(Default, Deserialize)]
-        struct Document {
-            #[serde(default)]
-            ready: bool,
-        }
-        let document = match body {
-            [] => Document::default(),
+        let document: Map<String, Value> = match body {
+            [] => Map::new(),
             body => serde_json::from_slice(body).map_err(|error| Error::malformed("JSON", error))?,
         };
-        Ok(IndexRequest { ready: document.ready })
+        match document.get("ready") {
+            None => Ok(IndexRequest { ready: false }),
+            Some(Value::Bool(ready)) => Ok(IndexRequest { ready: *ready }),
+            Some(other) => {
+                Err(Error::malformed("JSON", format_args!("'ready' is {other}, but true or false is expected")))
+            }
+        }
     }
 
     pub fn grpc(&self, versions: &[Indexed<'_>]) -> GrpcReply {

@@ -1,7 +1,10 @@
 use bytes::Bytes;
 use prost::Message;
 use salver_core::DType;
-use salver_wire::kserve::messages::{ModelMetadataRequest, ModelMetadataResponse, ServerLiveResponse};
+use salver_wire::kserve::index::{IndexRequest, Indexed};
+use salver_wire::kserve::messages::{
+    ModelMetadataRequest, ModelMetadataResponse, RepositoryIndexRequest, RepositoryIndexResponse, ServerLiveResponse,
+};
 use salver_wire::kserve::metadata;
 
 use crate::support::*;
@@ -43,4 +46,37 @@ fn health_is_a_status_without_a_body() {
 fn a_metadata_request_is_read() {
     let wanted = ModelMetadataRequest { name: "add".into(), version: "1".into() };
     assert_eq!(ModelMetadataRequest::decode(hex("0a03616464120131")), Ok(wanted));
+}
+
+const VERSIONS: [Indexed<'_>; 3] = [
+    Indexed { name: "n", version: 1, state: "LOADING", reason: "" },
+    Indexed { name: "m", version: 1, state: "UNAVAILABLE", reason: "no such file" },
+    Indexed { name: "m", version: 12, state: "READY", reason: "" },
+];
+
+fn index(request: IndexRequest) -> Vec<(String, String, String, String)> {
+    let response = RepositoryIndexResponse::decode(joined(&request.grpc(&VERSIONS).body).as_slice()).unwrap();
+    response.models.into_iter().map(|model| (model.name, model.version, model.state, model.reason)).collect()
+}
+
+#[test]
+fn the_index_has_every_version_by_name_the_newest_first() {
+    let wanted = [("m", "12", "READY", ""), ("m", "1", "UNAVAILABLE", "no such file"), ("n", "1", "LOADING", "")];
+    let wanted = wanted.map(|(a, b, c, d)| (a.to_string(), b.to_string(), c.to_string(), d.to_string()));
+    assert_eq!(index(IndexRequest::parse(Bytes::new()).unwrap()), wanted);
+    let ready = RepositoryIndexRequest { ready: true, ..Default::default() };
+    assert_eq!(index(IndexRequest::parse(ready.encode_to_vec().into()).unwrap()), wanted[..1]);
+    let reply = IndexRequest::parse_http(b"").unwrap().http(&VERSIONS[..1]);
+    let wanted = br#"[{"name":"n","version":"1","state":"LOADING","reason":""}]"#;
+    assert_eq!((reply.status, joined(&reply.body)), (200, wanted.to_vec()));
+    let none = IndexRequest::parse_http(br#"{"ready": true}"#).unwrap().http(&VERSIONS[..1]);
+    assert_eq!(joined(&none.body), b"[]");
+}
+
+#[test]
+fn what_asks_for_no_index_is_refused() {
+    assert!(IndexRequest::parse(Bytes::from_static(b"\xff")).is_err());
+    for body in ["[]", "{", r#"{"ready": 1}"#] {
+        assert!(IndexRequest::parse_http(body.as_bytes()).is_err(), "{body}");
+    }
 }
