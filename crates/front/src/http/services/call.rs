@@ -86,7 +86,7 @@ pub async fn serve(asked: Asked<'_>, way: Way, body: Incoming) -> Reply {
         Err(status) => return reply::refuse(&asked, &status, Some(&codec)),
     };
     match begun {
-        Ok(replied) => reply::render(Replied::Own(replied), codec, form).await,
+        Ok(replied) => reply::render(asked.shared, Replied::Own(replied), codec, form).await,
         Err(status) => reply::ended(&status, Some(&codec)),
     }
 }
