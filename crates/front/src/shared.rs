@@ -50,6 +50,7 @@ pub struct Shared {
     draining: AtomicBool,
     /// Turns over whenever health may have changed.
     changes: watch::Sender<u64>,
+    retiring: watch::Sender<bool>,
     stopping: watch::Sender<bool>,
 }
 
@@ -59,6 +60,7 @@ impl Shared {
         let admission = Admission::new(settings.max_calls, settings.max_bytes_in_flight);
         let metrics = Metrics::new(Arc::clone(&router), Arc::clone(&admission));
         let (changes, _) = watch::channel(0);
+        let (retiring, _) = watch::channel(false);
         let (stopping, _) = watch::channel(false);
         let outgoing = Admission::new(u64::MAX, settings.max_bytes_in_flight);
         let aside = Admission::new(ASIDE_CALLS, ASIDE_BYTES);
@@ -76,6 +78,7 @@ impl Shared {
             unavailable,
             draining,
             changes,
+            retiring,
             stopping,
         }
     }
@@ -132,8 +135,22 @@ impl Shared {
         self.changes.subscribe()
     }
 
+    /// Ends listeners, and connections once their calls are answered. Health says so; what still comes on a connection
+    /// before its peer has heard is answered.
+    pub fn retire(&self) {
+        self.draining.store(true, Ordering::Release);
+        self.retiring.send_replace(true);
+        self.changes.send_modify(|turn| *turn += 1);
+    }
+
+    /// Turns true when connections are to end.
+    pub fn retiring(&self) -> watch::Receiver<bool> {
+        self.retiring.subscribe()
+    }
+
     /// Ends connections and the threads that serve them.
     pub fn stop(&self) {
+        self.retiring.send_replace(true);
         self.stopping.send_replace(true);
     }
 

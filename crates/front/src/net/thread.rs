@@ -54,7 +54,8 @@ impl NetworkThread {
 }
 
 async fn obey(shared: Arc<Shared>, mut orders: UnboundedReceiver<Order>) {
-    let mut stopping = shared.stopping();
+    let (mut stopping, mut retiring) = (shared.stopping(), shared.retiring());
+    let mut retired = false;
     let mut connections = JoinSet::new();
     let mut listeners = JoinSet::new();
     loop {
@@ -70,6 +71,10 @@ async fn obey(shared: Arc<Shared>, mut orders: UnboundedReceiver<Order>) {
             },
             _ = connections.join_next(), if !connections.is_empty() => {}
             _ = stopping.wait_for(|stop| *stop) => break,
+            _ = retiring.wait_for(|retire| *retire), if !retired => {
+                retired = true;
+                listeners.shutdown().await;
+            }
         }
     }
     listeners.shutdown().await;
