@@ -248,6 +248,20 @@ def test_interceptors_choose_the_handler_from_the_outermost_inwards(kind: str) -
             assert code_of(unknown, b"x", metadata=metadata) is grpc.StatusCode.UNIMPLEMENTED
 
 
+class Broken(grpc.ServerInterceptor):
+    def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
+        raise ValueError("no")
+
+
+@each_sync
+def test_an_interceptor_that_raises_fails_the_call(kind: str) -> None:
+    with serving(kind, interceptors=[Broken()]) as place:
+        channel, stub = stub_of(place.target)
+        with channel, pytest.raises(grpc.RpcError, match="Error in service handler!") as caught:
+            stub.Unary(Request(), timeout=_TIMEOUT_S)
+        assert caught.value.code() is grpc.StatusCode.UNKNOWN
+
+
 class Anything(grpc.GenericRpcHandler):
     """Answers every path that ends in Any, with bytes as they are."""
 

@@ -125,7 +125,7 @@ class _Serving:
             self.front.stop()
             self._ended.set()
             return
-        self.front.drain()
+        self.front.retire()
         await self._wait_until_idle(grace or 0.0)
         if not self._ended.is_set():
             await self._end(self._calls)

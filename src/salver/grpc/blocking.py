@@ -124,7 +124,7 @@ class _Serving:
         if self.front.is_inherited:
             stopped.set()
             return stopped
-        self.front.drain()
+        self.front.retire()
         if grace is None or self._calls is None or self.front.stopped.is_set():
             self._end(stopped)
         else:

@@ -69,10 +69,10 @@ class Front:
         if self._server is not None:
             self._server.serve_services(services, calls, not handlers.everything_is_known, self._workers)
 
-    def drain(self) -> None:
-        """Take no new calls; those in flight go on."""
+    def retire(self) -> None:
+        """Have callers go elsewhere. Those who have not heard of it are answered, as are calls in flight."""
         if self._server is not None:
-            self._server.drain()
+            self._server.retire()
 
     def is_idle(self) -> bool:
         """Whether no call is in flight."""
