@@ -53,7 +53,10 @@ impl Server {
     pub fn start(settings: Settings) -> io::Result<Server> {
         let count = settings.network_threads.max(1);
         let shared = Arc::new(Shared::new(settings));
-        let start = |_| NetworkThread::start(THREADS.fetch_add(1, Ordering::Relaxed), Arc::clone(&shared));
+        let start = |index| {
+            let number = THREADS.fetch_add(1, Ordering::Relaxed);
+            NetworkThread::start(number, index == 0, Arc::clone(&shared))
+        };
         let threads: io::Result<Vec<_>> = (0..count).map(start).collect();
         Ok(Server { shared, threads: Mutex::new(threads?), process: std::process::id() })
     }

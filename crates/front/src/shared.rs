@@ -51,6 +51,7 @@ pub struct Shared {
     /// Turns over whenever health may have changed.
     changes: watch::Sender<u64>,
     retiring: watch::Sender<bool>,
+    leaving: watch::Sender<bool>,
     stopping: watch::Sender<bool>,
 }
 
@@ -61,6 +62,7 @@ impl Shared {
         let metrics = Metrics::new(Arc::clone(&router), Arc::clone(&admission));
         let (changes, _) = watch::channel(0);
         let (retiring, _) = watch::channel(false);
+        let (leaving, _) = watch::channel(false);
         let (stopping, _) = watch::channel(false);
         let outgoing = Admission::new(u64::MAX, settings.max_bytes_in_flight);
         let aside = Admission::new(ASIDE_CALLS, ASIDE_BYTES);
@@ -79,6 +81,7 @@ impl Shared {
             draining,
             changes,
             retiring,
+            leaving,
             stopping,
         }
     }
@@ -143,7 +146,17 @@ impl Shared {
         self.changes.send_modify(|turn| *turn += 1);
     }
 
+    /// Nobody listens any more, so that whoever is told to call elsewhere does not come back.
+    pub fn leave(&self) {
+        self.leaving.send_replace(true);
+    }
+
     /// Turns true when connections are to end.
+    pub fn leaving(&self) -> watch::Receiver<bool> {
+        self.leaving.subscribe()
+    }
+
+    /// Turns true when listeners are to end.
     pub fn retiring(&self) -> watch::Receiver<bool> {
         self.retiring.subscribe()
     }
@@ -151,6 +164,7 @@ impl Shared {
     /// Ends connections and the threads that serve them.
     pub fn stop(&self) {
         self.retiring.send_replace(true);
+        self.leave();
         self.stopping.send_replace(true);
     }
 

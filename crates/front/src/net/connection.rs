@@ -119,9 +119,9 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(shared.settings.header_timeout())
         .max_buf_size(SMALLEST_HTTP1_BUFFER.max(shared.settings.max_header_bytes as usize));
-    let retiring = shared.retiring();
+    let leaving = shared.leaving();
     let service = service_fn(move |request| Box::pin(serve(Arc::clone(&shared), Arc::clone(&peer), request)));
-    run(builder.serve_connection(TokioIo::new(stream), service), retiring).await;
+    run(builder.serve_connection(TokioIo::new(stream), service), leaving).await;
 }
 
 async fn serve_http2<S>(shared: Arc<Shared>, stream: S, peer: Arc<Peer>)
@@ -143,17 +143,17 @@ where
         .max_header_list_size(settings.max_header_bytes)
         .keep_alive_interval(settings.keep_alive())
         .keep_alive_timeout(settings.keep_alive());
-    let retiring = shared.retiring();
+    let leaving = shared.leaving();
     let service = service_fn(move |request| Box::pin(serve(Arc::clone(&shared), Arc::clone(&peer), request)));
-    run(builder.serve_connection(TokioIo::new(stream), service), retiring).await;
+    run(builder.serve_connection(TokioIo::new(stream), service), leaving).await;
 }
 
 /// Runs a connection to its end, which comes once its calls are answered when the server retires.
-async fn run<C: GracefulConnection>(connection: C, mut retiring: watch::Receiver<bool>) {
+async fn run<C: GracefulConnection>(connection: C, mut leaving: watch::Receiver<bool>) {
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => return,
-        _ = retiring.wait_for(|retire| *retire) => connection.as_mut().graceful_shutdown(),
+        _ = leaving.wait_for(|leave| *leave) => connection.as_mut().graceful_shutdown(),
     }
     // However it ends, its peer was told in HTTP's own way.
     let _ = connection.await;

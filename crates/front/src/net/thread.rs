@@ -34,13 +34,14 @@ pub struct NetworkThread {
 }
 
 impl NetworkThread {
-    pub fn start(number: u16, shared: Arc<Shared>) -> io::Result<NetworkThread> {
+    /// `accepts` says that it is the one of its server that is told to accept.
+    pub fn start(number: u16, accepts: bool, shared: Arc<Shared>) -> io::Result<NetworkThread> {
         let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(UNPACKERS).build()?;
         let (orders, receiver) = unbounded_channel();
         let work = move || {
             runtime.block_on(async {
                 open_desk(number);
-                obey(shared, receiver).await;
+                obey(shared, accepts, receiver).await;
             });
         };
         let handle = std::thread::Builder::new().name(format!("salver-net-{number}")).spawn(work)?;
@@ -53,7 +54,7 @@ impl NetworkThread {
     }
 }
 
-async fn obey(shared: Arc<Shared>, mut orders: UnboundedReceiver<Order>) {
+async fn obey(shared: Arc<Shared>, accepts: bool, mut orders: UnboundedReceiver<Order>) {
     let (mut stopping, mut retiring) = (shared.stopping(), shared.retiring());
     let mut retired = false;
     let mut connections = JoinSet::new();
@@ -74,6 +75,9 @@ async fn obey(shared: Arc<Shared>, mut orders: UnboundedReceiver<Order>) {
             _ = retiring.wait_for(|retire| *retire), if !retired => {
                 retired = true;
                 listeners.shutdown().await;
+                if accepts {
+                    shared.leave();
+                }
             }
         }
     }
