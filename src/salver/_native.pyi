@@ -381,12 +381,18 @@ class Server:
         Of each service its full name, its methods (name, whether callers stream, whether handlers do), and an encoded
         FileDescriptorSet that describes it, if there is one: without it there is no JSON for it, and reflection knows
         its name only. With `others`, `calls` also gets the calls of all other paths, taken for streams both ways;
-        whoever takes them answers UNIMPLEMENTED where there is no such method. Raises ValueError for a set that does
-        not hold together.
+        whoever takes them answers UNIMPLEMENTED where there is no such method. A set that does not hold together is
+        told on standard error, and is as none.
         """
 
     def drain(self) -> None:
         """Turn health to NOT_SERVING and refuse new calls; those in flight go on."""
+
+    def retire(self) -> None:
+        """End listeners, and connections once their calls are answered, whose peers are told to call elsewhere.
+
+        Health turns to NOT_SERVING, but no call is refused: what still comes from callers who have not heard is answered.
+        """
 
     def calls_in_flight(self) -> int: ...
     def stop(self) -> None:

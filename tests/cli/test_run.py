@@ -98,7 +98,13 @@ def started(
     port = _free_port()
     command = [sys.executable, "-m", "salver", "run", "server.py", str(port), *arguments]
     with subprocess.Popen(
-        command, cwd=folder, env=_environment(), stdout=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        cwd=folder,
+        env=_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     ) as process:
         try:
             assert process.stdout is not None
@@ -216,3 +222,29 @@ def test_a_scripts_own_way_to_end_is_kept(tmp_path: Path) -> None:
     with started(tmp_path, own + _PLAIN) as (process, _):
         process.terminate()
         assert process.wait(_TIMEOUT_S) == 5
+
+
+_HELPED = f"""
+import multiprocessing, time
+{_SERVICER}
+def help():
+    os.write(1, b"started\\n")
+    time.sleep(1000)
+
+if __name__ == "__main__":
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=2))
+    server.start()
+    helper = multiprocessing.Process(target=help)
+    helper.start()
+    os.read(0, 1)
+    helper.terminate()
+    helper.join()
+    sys.exit(-helper.exitcode)
+"""
+
+
+def test_processes_without_servers_end_as_they_would_otherwise(tmp_path: Path) -> None:
+    with started(tmp_path, _HELPED) as (process, _):
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(_TIMEOUT_S) == signal.SIGTERM

@@ -10,6 +10,10 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf import descriptor_pb2
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message_factory import GetMessageClass
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from support.conformance import Place, serving
 from support.http import Reply, get, post, request
 from support.waiting import metric, until
@@ -276,3 +280,28 @@ def test_built_in_services_take_documents(address: str) -> None:
     assert ask("/inference.GRPCInferenceService/ModelInfer", {"nope": 1}).status == 400
     reply = get(address, "/grpc.health.v1.Health/Check")
     assert (reply.status, reply.headers["allow"]) == (405, "POST")
+
+
+def test_generated_code_may_be_of_an_edition() -> None:
+    kinds = descriptor_pb2.FieldDescriptorProto
+    text = kinds(name="text", number=1, type=kinds.TYPE_STRING, label=kinds.LABEL_OPTIONAL, json_name="text")
+    file = descriptor_pb2.FileDescriptorProto(name="edition.proto", package="edition", syntax="editions")
+    file.edition = descriptor_pb2.EDITION_2023
+    file.message_type.add(name="Said").field.append(text)
+    file.service.add(name="Echo").method.add(name="Say", input_type=".edition.Said", output_type=".edition.Said")
+    pool = DescriptorPool()
+    pool.Add(file)
+    said = GetMessageClass(pool.FindMessageTypeByName("edition.Said"))
+    handler = grpc.unary_unary_rpc_method_handler(
+        lambda request, _: request, request_deserializer=said.FromString, response_serializer=said.SerializeToString
+    )
+
+    def register(server: Any, _: Any) -> None:
+        server.add_registered_method_handlers("edition.Echo", {"Say": handler})
+
+    with serving("salver", register) as place:
+        assert post(place.target, "/edition.Echo/Say", {"text": "a"}, _JSON).json == {"text": "a"}
+        with grpc.insecure_channel(place.target) as channel:
+            assert channel.unary_unary("/edition.Echo/Say")(b"\x0a\x01b", timeout=20) == b"\x0a\x01b"
+            database = ProtoReflectionDescriptorDatabase(channel)
+            assert database.FindFileContainingSymbol("edition.Echo").edition == descriptor_pb2.EDITION_2023

@@ -122,6 +122,40 @@ def test_a_server_may_be_made_before_a_fork_and_started_after_it() -> None:
     assert _python(_FORKED) == "True\n"
 
 
+_FORKS = """
+import os, sys
+from concurrent.futures import ThreadPoolExecutor
+from salver import grpc
+from support.conformance_pb2 import Request, Response
+from support.conformance_pb2_grpc import ConformanceServicer, ConformanceStub, add_ConformanceServicer_to_server
+
+class Servicer(ConformanceServicer):
+    def Unary(self, request, context):
+        child = os.fork()
+        if child == 0:
+            server.stop(None)
+            os._exit(3)
+        return Response(number=os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+server = grpc.server(ThreadPoolExecutor(2))
+port = server.add_insecure_port("127.0.0.1:0")
+add_ConformanceServicer_to_server(Servicer(), server)
+server.start()
+with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+    stub = ConformanceStub(channel)
+    print([stub.Unary(Request(), timeout=10).number for _ in range(2)])
+child = os.fork()
+if child == 0:
+    sys.exit(4)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+server.stop(None)
+"""
+
+
+def test_what_forks_of_a_server_do_is_nothing_to_it() -> None:
+    assert _python(_FORKS) == "[3, 3]\n4\n"
+
+
 @pytest.mark.parametrize("kind", OWN)
 def test_generated_code_is_enough_for_json(kind: str) -> None:
     with serving(kind) as place:

@@ -248,6 +248,20 @@ def test_interceptors_choose_the_handler_from_the_outermost_inwards(kind: str) -
             assert code_of(unknown, b"x", metadata=metadata) is grpc.StatusCode.UNIMPLEMENTED
 
 
+class Broken(grpc.ServerInterceptor):
+    def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
+        raise ValueError("no")
+
+
+@each_sync
+def test_an_interceptor_that_raises_fails_the_call(kind: str) -> None:
+    with serving(kind, interceptors=[Broken()]) as place:
+        channel, stub = stub_of(place.target)
+        with channel, pytest.raises(grpc.RpcError, match="Error in service handler!") as caught:
+            stub.Unary(Request(), timeout=_TIMEOUT_S)
+        assert caught.value.code() is grpc.StatusCode.UNKNOWN
+
+
 class Anything(grpc.GenericRpcHandler):
     """Answers every path that ends in Any, with bytes as they are."""
 
@@ -388,3 +402,29 @@ def test_a_coroutine_reads_and_writes_at_once(kind: str) -> None:
             requests = iter([Request(data=bytes(200_000)) for _ in range(20)])
             answers = list(stub.Chat(requests, timeout=_TIMEOUT_S))
             assert (len(answers), answers[-1].number) == (21, 20)
+
+
+def test_servers_that_share_an_address_may_be_replaced_without_a_failed_call() -> None:
+    """gRPC's own client is told to go elsewhere, and does so at once."""
+
+    def started(port: int, name: str) -> tuple[Any, int]:
+        class Named(ConformanceServicer):
+            def Unary(self, request: Request, context: Any) -> Response:  # noqa: N802
+                return Response(text=name)
+
+        server = own.server(ThreadPoolExecutor(4))
+        add_ConformanceServicer_to_server(Named(), server)  # type: ignore[no-untyped-call]
+        number = server.add_insecure_port(f"127.0.0.1:{port}")
+        server.start()
+        return server, number
+
+    old, port = started(0, "old")
+    channel, stub = stub_of(f"127.0.0.1:{port}")
+    with channel:
+        assert stub.Unary(Request(), timeout=_TIMEOUT_S).text == "old"
+        new, _ = started(port, "new")
+        stopped = old.stop(_TIMEOUT_S)
+        answers = iter(lambda: stub.Unary(Request(), timeout=_TIMEOUT_S).text, "new")
+        assert set(answers) <= {"old"}
+        assert stopped.wait(_TIMEOUT_S)
+        new.stop(None).wait(_TIMEOUT_S)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import grpc
@@ -13,6 +14,7 @@ from grpc import aio
 from support.conformance_pb2 import Request, Response
 from support.conformance_pb2_grpc import ConformanceServicer, add_ConformanceServicer_to_server
 
+import salver
 from salver.grpc import aio as own_aio
 from salver.grpc import blocking as own
 
@@ -76,8 +78,8 @@ STATUS = Status(grpc.StatusCode.OUT_OF_RANGE, "rich", (("grpc-status-details-bin
 
 
 class Blocking(ConformanceServicer):
-    def __init__(self, heard: Heard) -> None:
-        self.heard = heard
+    def __init__(self, heard: Heard | None = None) -> None:
+        self.heard = heard or Heard()
 
     def Unary(self, request: Request, context: Any) -> Any:  # noqa: N802
         if request.wish == "abort":
@@ -120,8 +122,8 @@ class Blocking(ConformanceServicer):
 
 
 class Async(ConformanceServicer):
-    def __init__(self, heard: Heard) -> None:
-        self.heard = heard
+    def __init__(self, heard: Heard | None = None) -> None:
+        self.heard = heard or Heard()
 
     async def Unary(self, request: Request, context: Any) -> Any:  # noqa: N802
         if request.wish == "abort":
@@ -184,13 +186,17 @@ class Place:
 SYNC = {"grpcio": grpc.server, "salver": own.server}
 AIO = {"grpcio aio": aio.server, "salver aio": own_aio.server}
 KINDS = [*SYNC, *AIO]
+WORKERS = "salver workers"
+"""Salver's server with the servicers in worker processes, of which tests hear nothing."""
 OWN = ["salver", "salver aio"]
 
 
 @contextmanager
 def serving(kind: str, register: Callable[[Any, Heard], None] | None = None, **options: Any) -> Iterator[Place]:
     """The service on a server of this kind; `register` may put something else on it."""
-    if kind in SYNC:
+    if kind == WORKERS:
+        yield from _serving_in_threads(partial(own.server, workers=2), _register_per_worker, options)
+    elif kind in SYNC:
         yield from _serving_in_threads(SYNC[kind], register or _register(Blocking), options)
     else:
         yield from _serving_in_a_loop(AIO[kind], register or _register(Async), options)
@@ -198,6 +204,10 @@ def serving(kind: str, register: Callable[[Any, Heard], None] | None = None, **o
 
 def _register(servicer: Any) -> Callable[[Any, Heard], None]:
     return lambda server, heard: add_ConformanceServicer_to_server(servicer(heard), server)
+
+
+def _register_per_worker(server: Any, _: Heard) -> None:
+    add_ConformanceServicer_to_server(salver.per_worker(Blocking), server)
 
 
 def _serving_in_threads(make: Any, register: Callable[[Any, Heard], None], options: Any) -> Iterator[Place]:

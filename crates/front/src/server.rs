@@ -22,6 +22,8 @@ use crate::tls::{Tls, TlsError, TlsFiles};
 pub struct Server {
     shared: Arc<Shared>,
     threads: Mutex<Vec<NetworkThread>>,
+    /// Who has the threads; a fork of it has only what they had in hand, and locks that nobody will ever give back.
+    process: u32,
 }
 
 /// Why an address cannot be served.
@@ -55,9 +57,12 @@ impl Server {
     pub fn start(settings: Settings) -> io::Result<Server> {
         let count = settings.network_threads.max(1);
         let shared = Arc::new(Shared::new(settings));
-        let start = |_| NetworkThread::start(THREADS.fetch_add(1, Ordering::Relaxed), Arc::clone(&shared));
+        let start = |index| {
+            let number = THREADS.fetch_add(1, Ordering::Relaxed);
+            NetworkThread::start(number, index == 0, Arc::clone(&shared))
+        };
         let threads: io::Result<Vec<_>> = (0..count).map(start).collect();
-        Ok(Server { shared, threads: Mutex::new(threads?) })
+        Ok(Server { shared, threads: Mutex::new(threads?), process: std::process::id() })
     }
 
     /// Binds an address and serves on it; gives the address with its real port.
@@ -123,6 +128,12 @@ impl Server {
         self.shared.drain();
     }
 
+    /// Ends listeners, and connections once their calls are answered, whose peers are told to call elsewhere. No call is
+    /// refused for it.
+    pub fn retire(&self) {
+        self.shared.retire();
+    }
+
     /// Calls that are being read, run or answered; a large reply counts until it is sent.
     pub fn calls_in_flight(&self) -> u64 {
         self.shared.admission.calls() + self.shared.outgoing.calls()
@@ -130,6 +141,9 @@ impl Server {
 
     /// Closes listeners and connections and ends the threads. Doing it again does nothing.
     pub fn stop(&self) {
+        if self.process != std::process::id() {
+            return;
+        }
         self.shared.stop();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
         threads.into_iter().for_each(NetworkThread::join);

@@ -70,6 +70,8 @@ pub struct Shared {
     draining: AtomicBool,
     /// Turns over whenever health may have changed.
     changes: watch::Sender<u64>,
+    retiring: watch::Sender<bool>,
+    leaving: watch::Sender<bool>,
     stopping: watch::Sender<bool>,
 }
 
@@ -79,6 +81,8 @@ impl Shared {
         let admission = Admission::new(settings.max_calls, settings.max_bytes_in_flight);
         let metrics = Metrics::new(Arc::clone(&router), Arc::clone(&admission));
         let (changes, _) = watch::channel(0);
+        let (retiring, _) = watch::channel(false);
+        let (leaving, _) = watch::channel(false);
         let (stopping, _) = watch::channel(false);
         let outgoing = Admission::new(u64::MAX, settings.max_bytes_in_flight);
         let aside = Admission::new(ASIDE_CALLS, ASIDE_BYTES);
@@ -97,6 +101,8 @@ impl Shared {
             absent,
             draining,
             changes,
+            retiring,
+            leaving,
             stopping,
         }
     }
@@ -153,9 +159,34 @@ impl Shared {
         self.changes.subscribe()
     }
 
+    /// Ends listeners, and connections once their calls are answered. Health says so; what still comes on a connection
+    /// before its peer has heard is answered.
+    pub fn retire(&self) {
+        self.draining.store(true, Ordering::Release);
+        self.retiring.send_replace(true);
+        self.changes.send_modify(|turn| *turn += 1);
+    }
+
+    /// Nobody listens any more, so that whoever is told to call elsewhere does not come back.
+    pub fn leave(&self) {
+        self.leaving.send_replace(true);
+    }
+
+    /// Turns true when connections are to end.
+    pub fn leaving(&self) -> watch::Receiver<bool> {
+        self.leaving.subscribe()
+    }
+
+    /// Turns true when listeners are to end.
+    pub fn retiring(&self) -> watch::Receiver<bool> {
+        self.retiring.subscribe()
+    }
+
     /// Ends connections and the threads that serve them.
     pub fn stop(&self) {
         self.reloads.end();
+        self.retiring.send_replace(true);
+        self.leave();
         self.stopping.send_replace(true);
     }
 

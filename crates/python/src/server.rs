@@ -113,9 +113,11 @@ impl Server {
                 let path = format!("/{service}/{method}");
                 methods.push(Method::new(path, client_streams, server_streams, answers.clone()));
             }
-            let read = files.map(|files| Description::read(files.into())).transpose();
-            let read = read.map_err(|error| PyErr::new::<PyValueError, _>(format!("service {service}: {error}")))?;
-            descriptions.extend(read.map(Arc::new));
+            match files.map(|files| Description::read(files.into())).transpose() {
+                Ok(read) => descriptions.extend(read.map(Arc::new)),
+                // It answers all the same.
+                Err(error) => eprintln!("salver: service {service} has neither JSON nor reflection: {error}"),
+            }
         }
         let services = Services::new(methods, others.then_some(backend));
         self.0.serve_services(services.described(descriptions));
@@ -158,6 +160,10 @@ impl Server {
 
     fn drain(&self) {
         self.0.drain();
+    }
+
+    fn retire(&self) {
+        self.0.retire();
     }
 
     fn calls_in_flight(&self) -> u64 {

@@ -41,7 +41,8 @@ def _compiled(script: Path) -> CodeType:
     except OSError as error:
         raise Unusable(script, f"cannot be read: {error.strerror}", _REMEDY) from None
     except SyntaxError as error:
-        raise Unusable(f"{script}:{error.lineno}", f"is no Python: {error.msg}", "mend the line") from None
+        place = f"{script}:{error.lineno}" if error.lineno else script
+        raise Unusable(place, f"is no Python: {error.msg}", "mend it") from None
     except ValueError as error:
         raise Unusable(script, f"is no Python: {error}", _REMEDY) from None
 

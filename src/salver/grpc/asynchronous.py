@@ -76,6 +76,11 @@ class Server(aio.Server):
         return await self._serving.wait(timeout)
 
     @property
+    def is_inherited(self) -> bool:
+        """Whether it is the server of a process of which this one is a fork."""
+        return self._serving.front.is_inherited
+
+    @property
     def stopped(self) -> threading.Event:
         return self._serving.front.stopped
 
@@ -120,7 +125,7 @@ class _Serving:
             self.front.stop()
             self._ended.set()
             return
-        self.front.drain()
+        self.front.retire()
         await self._wait_until_idle(grace or 0.0)
         if not self._ended.is_set():
             await self._end(self._calls)
@@ -141,9 +146,11 @@ class _Serving:
 
     def abandon(self) -> None:
         """Nothing refers to the server any more."""
-        if self._calls is not None and self._loop is not None and not self.front.stopped.is_set():
+        if self.front.is_inherited or self.front.stopped.is_set():
+            return
+        if self._calls is not None:
             self._calls.close()
-            self.front.stop()
+        self.front.stop()
 
     async def _wait_until_idle(self, timeout_s: float) -> None:
         deadline = asyncio.get_running_loop().time() + timeout_s

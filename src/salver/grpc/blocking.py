@@ -72,6 +72,11 @@ class Server(grpc.Server):
         return not self.stopped.wait(timeout)
 
     @property
+    def is_inherited(self) -> bool:
+        """Whether it is the server of a process of which this one is a fork."""
+        return self._serving.front.is_inherited
+
+    @property
     def stopped(self) -> threading.Event:
         return self._serving.front.stopped
 
@@ -116,7 +121,10 @@ class _Serving:
     def stop(self, grace: float | None) -> threading.Event:
         """The event is set once the server has stopped, which is `grace` seconds from now at the latest."""
         stopped = threading.Event()
-        self.front.drain()
+        if self.front.is_inherited:
+            stopped.set()
+            return stopped
+        self.front.retire()
         if grace is None or self._calls is None or self.front.stopped.is_set():
             self._end(stopped)
         else:

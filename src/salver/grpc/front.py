@@ -1,5 +1,6 @@
 """The native server under a gRPC server of either kind: its addresses, its services, its end."""
 
+import os
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -31,7 +32,13 @@ class Front:
         self._server: _native.Server | None = None
         self._crew: Crew | None = None
         self._workers: dict[str, _native.Workers] = {}
+        self._process = 0
         self.stopped = threading.Event()
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether it was started by a process of which this one is a fork, which has none of its threads."""
+        return self._process not in (0, os.getpid())
 
     def add_port(self, address: str, credentials: grpc.ServerCredentials | None) -> int:
         """Listen; gives the port. Raises RuntimeError if that is impossible, ValueError for useless credentials."""
@@ -47,6 +54,7 @@ class Front:
 
         Raises ValueError for PEM, or for servicers in workers, that are of no use, RuntimeError if a worker fails.
         """
+        self._process = os.getpid()
         self._workers = self._start_workers(handlers)
         calls = _native.Calls(self._most_calls, is_behind_front(self._plan.options))
         server = self._server = _native.Server(settings(self._plan.options))
@@ -61,10 +69,10 @@ class Front:
         if self._server is not None:
             self._server.serve_services(services, calls, not handlers.everything_is_known, self._workers)
 
-    def drain(self) -> None:
-        """Take no new calls; those in flight go on."""
+    def retire(self) -> None:
+        """Have callers go elsewhere. Those who have not heard of it are answered, as are calls in flight."""
         if self._server is not None:
-            self._server.drain()
+            self._server.retire()
 
     def is_idle(self) -> bool:
         """Whether no call is in flight."""

@@ -19,6 +19,10 @@ class Stoppable(Protocol):
     stopped: threading.Event
     """Set once it has stopped, or if it never started."""
 
+    @property
+    def is_inherited(self) -> bool:
+        """Whether it is the server of a process of which this one is a fork."""
+
     def stop_soon(self, grace: float) -> None:
         """Begin to stop, from whatever thread."""
 
@@ -41,11 +45,16 @@ class Termination:
         """The first time stop servers and processes that were started; the second time end at once."""
         if self._asked:
             raise SystemExit(0)
+        servers = [server for server in self._servers if not server.is_inherited]
+        children = multiprocessing.active_children()
+        if not servers and not children:
+            # A process that the script has for something else ends as it would without us.
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
         self._asked = True
-        for child in multiprocessing.active_children():
+        for child in children:
             child.terminate()
         grace = Config().drain_timeout_s
-        servers = list(self._servers)
         for server in servers:
             server.stop_soon(grace)
         threading.Thread(target=_end_after, args=(servers, grace), name="salver-end", daemon=True).start()

@@ -68,6 +68,12 @@ class PoolFeeder:
 
     def _many(self, call: "_native.ServiceCall | None") -> None:
         """Answer this call, if any, and others, until none come for a while."""
+        try:
+            self._answer_all(call)
+        finally:
+            self._leave()
+
+    def _answer_all(self, call: "_native.ServiceCall | None") -> None:
         pending = self._pool._work_queue  # type: ignore[attr-defined]
         variables = Context()
         call = call or self._wait()
@@ -78,12 +84,7 @@ class PoolFeeder:
             if len(variables):
                 # Each call has context variables of its own, none of them set.
                 variables = Context()
-            # It may be the last to refer to the call.
-            del call
-            if pending.qsize():
-                break
-            call = self._wait()
-        self._leave()
+            call = None if pending.qsize() else self._wait()
 
     def _wait(self) -> "_native.ServiceCall | None":
         with self._lock:

@@ -98,7 +98,7 @@ impl Encoding {
 }
 
 /// Work on this many bytes would keep the other calls of a network thread waiting.
-const LENGTHY: usize = 64 * 1024;
+pub const LENGTHY: usize = 64 * 1024;
 
 /// Does the work here if it is short, else on a thread kept for such things.
 pub async fn aside<T: Send + 'static>(bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {

@@ -11,5 +11,3 @@ pub mod request_body;
 pub mod routes;
 mod services;
 mod tensorflow;
-
-pub use services::weight;

@@ -40,7 +40,7 @@ pub enum Socket {
     Unix(StdUnixStream),
 }
 
-/// Serves one connection until either side ends it, or `stopping` turns true and its calls are answered.
+/// Serves one connection until either side ends it, or the server retires and its calls are answered.
 pub async fn serve_connection(shared: Arc<Shared>, socket: Socket, tls: Option<Tls>, rights: Rights) {
     let served = match socket {
         Socket::Tcp(stream) => match adopt_tcp(stream) {
@@ -124,9 +124,9 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(shared.settings.header_timeout())
         .max_buf_size(SMALLEST_HTTP1_BUFFER.max(shared.settings.max_header_bytes as usize));
-    let stopping = shared.stopping();
+    let leaving = shared.leaving();
     let service = service_fn(move |request| Box::pin(serve(Arc::clone(&shared), Arc::clone(&peer), request)));
-    run(builder.serve_connection(TokioIo::new(stream), service), stopping).await;
+    run(builder.serve_connection(TokioIo::new(stream), service), leaving).await;
 }
 
 async fn serve_http2<S>(shared: Arc<Shared>, stream: S, peer: Arc<Peer>)
@@ -148,17 +148,17 @@ where
         .max_header_list_size(settings.max_header_bytes)
         .keep_alive_interval(settings.keep_alive())
         .keep_alive_timeout(settings.keep_alive());
-    let stopping = shared.stopping();
+    let leaving = shared.leaving();
     let service = service_fn(move |request| Box::pin(serve(Arc::clone(&shared), Arc::clone(&peer), request)));
-    run(builder.serve_connection(TokioIo::new(stream), service), stopping).await;
+    run(builder.serve_connection(TokioIo::new(stream), service), leaving).await;
 }
 
-/// Runs a connection to its end, which comes once its calls are answered when the server stops.
-async fn run<C: GracefulConnection>(connection: C, mut stopping: watch::Receiver<bool>) {
+/// Runs a connection to its end, which comes once its calls are answered when the server retires.
+async fn run<C: GracefulConnection>(connection: C, mut leaving: watch::Receiver<bool>) {
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => return,
-        _ = stopping.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+        _ = leaving.wait_for(|leave| *leave) => connection.as_mut().graceful_shutdown(),
     }
     // However it ends, its peer was told in HTTP's own way.
     let _ = connection.await;

@@ -51,13 +51,14 @@ pub struct NetworkThread {
 }
 
 impl NetworkThread {
-    pub fn start(number: u16, shared: Arc<Shared>) -> io::Result<NetworkThread> {
+    /// `accepts` says that it is the one of its server that is told to accept.
+    pub fn start(number: u16, accepts: bool, shared: Arc<Shared>) -> io::Result<NetworkThread> {
         let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(UNPACKERS).build()?;
         let (orders, receiver) = unbounded_channel();
         let work = move || {
             runtime.block_on(async {
                 open_desk(number);
-                obey(shared, receiver).await;
+                obey(shared, accepts, receiver).await;
             });
         };
         let handle = std::thread::Builder::new().name(format!("salver-net-{number}")).spawn(work)?;
@@ -70,8 +71,9 @@ impl NetworkThread {
     }
 }
 
-async fn obey(shared: Arc<Shared>, mut orders: UnboundedReceiver<Order>) {
-    let mut stopping = shared.stopping();
+async fn obey(shared: Arc<Shared>, accepts: bool, mut orders: UnboundedReceiver<Order>) {
+    let (mut stopping, mut retiring) = (shared.stopping(), shared.retiring());
+    let mut retired = false;
     let mut connections = JoinSet::new();
     let mut listeners = JoinSet::new();
     let mut lanes = JoinSet::new();
@@ -92,6 +94,13 @@ async fn obey(shared: Arc<Shared>, mut orders: UnboundedReceiver<Order>) {
             _ = lanes.join_next(), if !lanes.is_empty() => {}
             _ = connections.join_next(), if !connections.is_empty() => {}
             _ = stopping.wait_for(|stop| *stop) => break,
+            _ = retiring.wait_for(|retire| *retire), if !retired => {
+                retired = true;
+                listeners.shutdown().await;
+                if accepts {
+                    shared.leave();
+                }
+            }
         }
     }
     listeners.shutdown().await;

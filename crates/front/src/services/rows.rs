@@ -7,15 +7,17 @@ use std::time::Instant;
 
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
+use bytes::Bytes;
 use http::HeaderMap;
 use salver_core::{Answer, Error, Item, Method as Contract};
-use salver_engine::{Permit, Routes, Version};
+use salver_engine::{Admission, Permit, Routes, Version};
 use salver_wire::proto::{mapped, Ending, Mapped, MappedRpc, Pairs, RowCall, Said};
 
 use super::{add_metadata, Backend, Description, Event, Messages, Method, Services, Status, Value};
 use crate::call::{ask, Facts};
 use crate::metrics::Protocol;
 use crate::net::arrivals::{Arrivals, Arrived, Ongoing};
+use crate::outgoing::{held, LARGE};
 use crate::report;
 use crate::shared::Shared;
 
@@ -79,7 +81,8 @@ pub(super) struct RowsReply {
     said: VecDeque<Event>,
     over: bool,
     /// Holds the memory of what was said last.
-    held: Option<Permit>,
+    last: Option<Permit>,
+    outgoing: Arc<Admission>,
     _permit: Permit,
 }
 
@@ -96,10 +99,11 @@ impl RowsReply {
         let facts = Facts { protocol, began, deadline, received, headers: &headers, permit: &mut permit };
         let asked = ask(&mut exchange, servable, method, facts).map_err(|error| Status::from(&error))?;
         let streaming = servable.methods.get(method).is_some_and(|method| method.sequence);
+        let outgoing = Arc::clone(&shared.outgoing);
         let arrivals = Arrivals::new(shared);
         let ongoing = arrivals.submit(Arc::clone(&rows.version), asked, streaming);
         let said = VecDeque::new();
-        Ok(RowsReply { exchange, method, ongoing, arrivals, said, over: false, held: None, _permit: permit })
+        Ok(RowsReply { exchange, method, ongoing, arrivals, said, over: false, last: None, outgoing, _permit: permit })
     }
 
     pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<Event> {
@@ -114,7 +118,7 @@ impl RowsReply {
 
     fn take(&mut self, arrived: Arrived) {
         let Arrived { items, done, permit, .. } = arrived;
-        self.held = permit;
+        self.last = permit;
         self.ongoing.took(items.len(), done);
         let version = Arc::clone(&self.ongoing.version);
         let Some(method) = version.servable().methods.get(self.method) else { return };
@@ -144,13 +148,24 @@ impl RowsReply {
         let said = said.unwrap_or_else(|error| vec![Said::End(Ending::from(&error))]);
         for said in said.into_iter().take_while(|_| !self.over).collect::<Vec<Said>>() {
             match said {
-                Said::Message(bytes) => self.said.push_back(Event::Message { bytes, compress: true }),
+                Said::Message(bytes) => match self.keep(bytes) {
+                    Ok(bytes) => self.said.push_back(Event::Message { bytes, compress: true }),
+                    Err(error) => self.end(Ending::from(&error)),
+                },
                 Said::Metadata(pairs) => match headers(&pairs) {
                     Ok(headers) => self.said.push_back(Event::Metadata { headers, encoding: None }),
                     Err(error) => self.end(Ending::from(&error)),
                 },
                 Said::End(ending) => self.end(ending),
             }
+        }
+    }
+
+    /// A message that counts until it is sent, if it is large.
+    fn keep(&self, bytes: Bytes) -> Result<Bytes, Error> {
+        match bytes.len() {
+            ..LARGE => Ok(bytes),
+            size => Ok(held(bytes, self.outgoing.hold(size as u64)?)),
         }
     }
 

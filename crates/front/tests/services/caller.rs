@@ -1,13 +1,15 @@
 //! A caller of one method, over a connection of its own.
 
 use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Instant;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use h2::client::{ResponseFuture, SendRequest};
 use h2::{Ping, PingPong, Reason, RecvStream, SendStream};
 use http::{HeaderMap, Request};
 
-use crate::client::{connect, wait};
+use crate::client::{connect, wait, PATIENCE};
 use crate::served::Served;
 
 pub struct Caller {
@@ -15,7 +17,7 @@ pub struct Caller {
     reply: Reply,
     read: BytesMut,
     pings: PingPong,
-    _client: SendRequest<Bytes>,
+    client: SendRequest<Bytes>,
 }
 
 enum Reply {
@@ -40,7 +42,7 @@ impl Caller {
             request = request.header(*name, *value);
         }
         let (response, requests) = client.send_request(request.body(()).unwrap(), false).unwrap();
-        Caller { requests, reply: Reply::Coming(response), read: BytesMut::new(), pings, _client: client }
+        Caller { requests, reply: Reply::Coming(response), read: BytesMut::new(), pings, client }
     }
 
     /// Calls a method with one message.
@@ -73,13 +75,22 @@ impl Caller {
         wait(self.pings.ping(Ping::opaque())).unwrap();
     }
 
+    /// Waits until the server has said that no more calls are to come on this connection.
+    pub fn wait_until_told_to_go(&mut self) {
+        let until = Instant::now() + PATIENCE;
+        while !wait(poll_fn(|context| Poll::Ready(matches!(self.client.poll_ready(context), Poll::Ready(Err(_)))))) {
+            assert!(Instant::now() < until, "nobody says so");
+            std::thread::yield_now();
+        }
+    }
+
     /// As many bytes as the server has room for now, out of many.
     pub fn room(&mut self, many: usize) -> usize {
         self.requests.reserve_capacity(many);
         self.ping();
         wait(poll_fn(|context| {
             let _ = self.requests.poll_capacity(context);
-            std::task::Poll::Ready(())
+            Poll::Ready(())
         }));
         self.requests.capacity()
     }

@@ -1,5 +1,7 @@
 //! What is refused, and in which words.
 
+use std::net::TcpStream;
+
 use bytes::Bytes;
 use salver_front::services::local::Received;
 
@@ -103,6 +105,22 @@ fn a_server_that_drains_answers_what_it_has() {
     assert_eq!(call.receive(), Received::Message("more".into()));
     assert_eq!(served.server.calls_in_flight(), 1);
     call.finish(None, ok());
+    assert_eq!(begun.status().0, "0");
+    served.wait_until_idle();
+}
+
+#[test]
+fn a_server_that_retires_refuses_no_call() {
+    let served = served();
+    let mut begun = Caller::begin(&served, "/s.S/both");
+    let call = served.take();
+    served.server.retire();
+    begun.wait_until_told_to_go();
+    wait_until(|| TcpStream::connect(&served.address).is_err());
+    begun.send(b"more");
+    assert_eq!(call.receive(), Received::Message("more".into()));
+    call.finish(Some(("done".into(), true)), ok());
+    assert_eq!(begun.next().unwrap(), "done");
     assert_eq!(begun.status().0, "0");
     served.wait_until_idle();
 }

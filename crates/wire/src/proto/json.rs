@@ -40,6 +40,10 @@ pub enum Names {
     Original,
 }
 
+/// What a message and a value of a list take, about.
+const MESSAGE: u64 = 768;
+const VALUE: u64 = 64;
+
 const STRICT: DeserializeOptions = DeserializeOptions::new().deny_unknown_fields(true);
 
 /// Reads a document. Fields may have either of their names; those that the message does not have are refused.
@@ -48,6 +52,22 @@ pub fn read(message: &MessageDescriptor, json: &[u8]) -> Result<DynamicMessage, 
     let mut document = serde_json::Deserializer::from_str(text);
     let read = parse(message, &mut document).and_then(|message| document.end().map(|()| message));
     read.map_err(|error| locate(message, text, &error))
+}
+
+/// What reading a document may take in memory at the most, beside its own text.
+pub fn weight(json: &[u8]) -> u64 {
+    let (mut weight, mut text, mut escaped) = (0, false, false);
+    for &byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = text,
+            b'"' => text = !text,
+            b'{' if !text => weight += MESSAGE,
+            b',' | b'[' if !text => weight += VALUE,
+            _ => {}
+        }
+    }
+    weight
 }
 
 fn parse<'de, D: Deserializer<'de>>(message: &MessageDescriptor, document: D) -> Result<DynamicMessage, D::Error> {

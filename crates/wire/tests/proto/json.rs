@@ -137,6 +137,20 @@ fn depth_is_bounded() {
 }
 
 #[test]
+fn documents_are_weighed_before_they_are_read() {
+    let cases = [
+        ("", 0),
+        ("{}", 768),
+        (r#"{"a":[1,2,3]}"#, 768 + 64 * 3),
+        (r#"{"a":"{,[\\\"{,["}"#, 768),
+        ("[{},{}]", 2 * 768 + 128),
+    ];
+    for (document, wanted) in cases {
+        assert_eq!(json::weight(document.as_bytes()), wanted, "{document}");
+    }
+}
+
+#[test]
 fn names_are_those_asked_for() {
     let bytes = encoded("Kinds", r#"{"byName":{"a":1},"renamed":"r"}"#);
     let message = DynamicMessage::decode(message("Kinds"), bytes.as_slice()).unwrap();

@@ -282,6 +282,25 @@ fn requests_that_are_no_rows_are_refused() {
     }
 }
 
+#[test]
+fn short_messages_that_would_take_much_memory_are_refused() {
+    let many = |field: &[u8], count: usize| field.repeat(count);
+    let cases = [
+        ("json", ".", many(b"\xb2\x01\x00", 300_000), "too many values"),
+        ("json", "texts", many(b"\xaa\x01\x00", 5_000_000), "too many values"),
+        ("str", "texts", many(b"\xaa\x01\x00", 1_100_000), "more than 1048576 values"),
+        ("int64", "longs", many(b"\xa0\x01\x00", 1_100_000), "more than 1048576 values"),
+    ];
+    for (dtype, field, message, wanted) in cases {
+        let servable = servable("Echo", false, &[("x", dtype, field)], &[("y", "json", ".")]);
+        let error = parts(&servable, message).unwrap_err();
+        assert!(error.to_string().contains(wanted), "{dtype} of {field}: {error}");
+    }
+    let packed: Vec<u8> = [&b"\xa2\x01\x80\x80\x80\x01"[..], &vec![1; 1 << 21]].concat();
+    let servable = servable("Echo", false, &[("x", "int8[n]", "longs")], &[("y", "json", ".")]);
+    assert_eq!(parts(&servable, packed).unwrap()[0].columns()[0].shape().dims(), [1, 1 << 21]);
+}
+
 fn text(value: &str) -> Tensor {
     Tensor::variable(DType::Str, Shape::new([1]), vec![value.to_string().into()]).unwrap()
 }

@@ -59,7 +59,7 @@ pub async fn serve(asked: Asked<'_>, body: Incoming) -> Reply {
     }
     request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     let response = grpc::service::serve(Arc::clone(asked.shared), Arc::clone(asked.peer), request, asked.began).await;
-    reply::render(Replied::BuiltIn(Answer::new(response)), codec, form).await
+    reply::render(asked.shared, Replied::BuiltIn(Answer::new(response)), codec, form).await
 }
 
 /// A response of gRPC, event by event.

@@ -22,9 +22,6 @@ use crate::metrics::Protocol;
 use crate::services::{add_metadata, begin, Messages, Method, Request, Status, Value};
 use crate::web::unwanted::Read;
 
-/// What a document's values take in memory at the most, each.
-const VALUE: u64 = 64;
-
 /// How the messages of one call are written.
 #[derive(Clone)]
 pub struct Codec {
@@ -86,7 +83,7 @@ pub async fn serve(asked: Asked<'_>, way: Way, body: Incoming) -> Reply {
         Err(status) => return reply::refuse(&asked, &status, Some(&codec)),
     };
     match begun {
-        Ok(replied) => reply::render(Replied::Own(replied), codec, form).await,
+        Ok(replied) => reply::render(asked.shared, Replied::Own(replied), codec, form).await,
         Err(status) => reply::ended(&status, Some(&codec)),
     }
 }
@@ -120,11 +117,6 @@ async fn read(
     Ok(Request { method, protocol: Protocol::Json, began: *began, deadline, headers, peer, messages, permit })
 }
 
-/// What a document's values take in memory beside it: a short one may have many, each of which takes more than its text.
-pub fn weight(document: &[u8]) -> u64 {
-    VALUE * document.iter().filter(|&&byte| matches!(byte, b',' | b'{' | b'[')).count() as u64
-}
-
 /// Reads the message that a request is.
 pub async fn message(
     asked: &Asked<'_>,
@@ -134,7 +126,7 @@ pub async fn message(
 ) -> Result<(Bytes, Permit), Status> {
     let failed = |error: Error| Status::from(&error);
     let Received { body, mut permit, .. } = receive(asked.shared, asked.head, body).await.map_err(failed)?;
-    permit.grow(weight(&body)).map_err(failed)?;
+    permit.grow(json::weight(&body)).map_err(failed)?;
     let (codec, bindings) = (codec.clone(), bindings.clone());
     let query = asked.head.uri.query().unwrap_or_default().to_owned();
     let read = aside(body.len(), move || codec.read(&bindings, &query, &body)).await.map_err(failed)?;

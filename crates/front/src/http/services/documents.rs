@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use salver_core::{Code, Error};
-use salver_wire::proto::{Documents, JsonError};
+use salver_wire::proto::{json, Documents, JsonError};
 use tokio::time::timeout;
 
 use super::call::Codec;
@@ -65,8 +65,11 @@ impl Incoming for Lines {
     fn next(&mut self) -> Pin<Box<dyn Future<Output = Result<Option<Message>, Status>> + Send + '_>> {
         Box::pin(async {
             let Some(document) = self.document().await? else { return Ok(None) };
+            let hold = |bytes: u64| self.shared.admission.hold(bytes).map_err(|error| Status::from(&error));
+            let reading = hold(json::weight(&document))?;
             let bytes = self.codec.read_one(document).await?;
-            let permit = self.shared.admission.hold(bytes.len() as u64).map_err(|error| Status::from(&error))?;
+            drop(reading);
+            let permit = hold(bytes.len() as u64)?;
             Ok(Some(Message { bytes, permit: Some(permit) }))
         })
     }

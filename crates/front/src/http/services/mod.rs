@@ -9,8 +9,6 @@ mod call;
 mod documents;
 mod reply;
 
-pub use call::weight;
-
 use std::sync::Arc;
 use std::time::Instant;
 

@@ -1,11 +1,13 @@
 //! Replies of services as documents.
 
-use std::future::poll_fn;
+use std::future::{poll_fn, Future};
+use std::pin::Pin;
 use std::task::{ready, Context, Poll};
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use salver_engine::Permit;
 use salver_wire::proto::{http_status, write_status};
 use salver_wire::{Body, HttpReply};
 
@@ -13,11 +15,13 @@ use super::built_in::Answer;
 use super::call::Codec;
 use super::Asked;
 use crate::http::body::{ReplyBody, Source};
-use crate::http::compression::aside;
+use crate::http::compression::{aside, LENGTHY};
 use crate::http::events::wants_events;
 use crate::http::routes::Reply;
 use crate::metrics::Protocol;
+use crate::outgoing::{keep, LARGE};
 use crate::services::{self, code_name, metadata, Event, Status, Value};
+use crate::shared::Shared;
 
 /// What a reply is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +106,7 @@ fn trailers(trailers: &HeaderMap) -> HeaderMap {
 }
 
 /// The reply to a call that has begun.
-pub async fn render(mut replied: Replied, codec: Codec, form: Form) -> Reply {
+pub async fn render(shared: &Shared, mut replied: Replied, codec: Codec, form: Form) -> Reply {
     let mut headers = HeaderMap::new();
     let mut first = replied.next().await;
     while let Event::Metadata { headers: more, .. } = first {
@@ -110,7 +114,7 @@ pub async fn render(mut replied: Replied, codec: Codec, form: Form) -> Reply {
         first = replied.next().await;
     }
     match first {
-        Event::Message { bytes, .. } if form == Form::One => one(replied, codec, bytes, headers).await,
+        Event::Message { bytes, .. } if form == Form::One => one(shared, replied, codec, bytes, headers).await,
         Event::End(status) if form == Form::One || status.code != 0 => {
             headers.extend(trailers(&status.trailers));
             let status_code = if status.code == 0 { 200 } else { http_status(status.code) };
@@ -120,7 +124,7 @@ pub async fn render(mut replied: Replied, codec: Codec, form: Form) -> Reply {
     }
 }
 
-async fn one(mut replied: Replied, codec: Codec, message: Bytes, mut headers: HeaderMap) -> Reply {
+async fn one(shared: &Shared, mut replied: Replied, codec: Codec, message: Bytes, mut headers: HeaderMap) -> Reply {
     let status = loop {
         if let Event::End(status) = replied.next().await {
             break status;
@@ -130,20 +134,37 @@ async fn one(mut replied: Replied, codec: Codec, message: Bytes, mut headers: He
     if status.code != 0 {
         return whole(http_status(status.code), document(&status, Some(&codec)), headers);
     }
-    let (size, writer) = (message.len(), codec.clone());
-    let write = move || {
-        let mut out = Vec::with_capacity(2 * message.len());
-        writer.write(&mut out, &message).map(|()| out)
-    };
-    match aside(size, write).await.map_err(|error| Status::from(&error)).and_then(|written| written) {
-        Ok(document) => whole(200, document, headers),
+    match written(codec.clone(), message).await.and_then(|document| Ok((held(shared, &document)?, document))) {
+        Ok((permit, document)) => {
+            let mut reply = whole(200, document, headers);
+            if let Reply::With(reply, _) = &mut reply {
+                keep(permit, &mut reply.body);
+            }
+            reply
+        }
         Err(status) => ended(&status, Some(&codec)),
     }
 }
 
+/// A message as a document; a long one is written beside the network threads.
+async fn written(codec: Codec, message: Bytes) -> Result<Vec<u8>, Status> {
+    let size = message.len();
+    let write = move || {
+        let mut out = Vec::with_capacity(2 * size);
+        codec.write(&mut out, &message).map(|()| out)
+    };
+    aside(size, write).await.map_err(|error| Status::from(&error))?
+}
+
+/// A permit for a large document, until it is sent.
+fn held(shared: &Shared, document: &[u8]) -> Result<Option<Permit>, Status> {
+    let hold = || shared.outgoing.hold(document.len() as u64).map_err(|error| Status::from(&error));
+    (document.len() >= LARGE).then(hold).transpose()
+}
+
 fn stream(replied: Replied, codec: Codec, form: Form, first: Event, headers: HeaderMap) -> Reply {
     let kind = if form == Form::Events { "text/event-stream" } else { "application/x-ndjson" };
-    let streaming = Streaming { replied: Some(replied), codec, form, first: Some(first) };
+    let streaming = Streaming { replied: Some(replied), codec, form, first: Some(first), writing: None };
     let mut response = Response::new(ReplyBody::stream(streaming));
     let own = response.headers_mut();
     own.extend(headers);
@@ -159,24 +180,39 @@ struct Streaming {
     codec: Codec,
     form: Form,
     first: Option<Event>,
+    /// A long message that is being written.
+    writing: Option<Writing>,
 }
+
+type Writing = Pin<Box<dyn Future<Output = Result<Vec<u8>, Status>> + Send>>;
 
 impl Streaming {
     fn chunk(&mut self, event: Event) -> Vec<u8> {
         match event {
             Event::Metadata { .. } => Vec::new(),
+            Event::Message { bytes, .. } if bytes.len() >= LENGTHY => {
+                self.writing = Some(Box::pin(written(self.codec.clone(), bytes)));
+                Vec::new()
+            }
             Event::Message { bytes, .. } => {
-                let mut out = Vec::with_capacity(2 * bytes.len() + 16);
-                self.open(&mut out, "result");
-                match self.codec.write(&mut out, &bytes) {
-                    Ok(()) => {
-                        self.close(&mut out);
-                        out
-                    }
-                    Err(status) => self.end(&status),
-                }
+                let mut document = Vec::with_capacity(2 * bytes.len());
+                let written = self.codec.write(&mut document, &bytes).map(|()| document);
+                self.result(written)
             }
             Event::End(status) => self.end(&status),
+        }
+    }
+
+    fn result(&mut self, written: Result<Vec<u8>, Status>) -> Vec<u8> {
+        match written {
+            Ok(document) => {
+                let mut out = Vec::with_capacity(document.len() + 16);
+                self.open(&mut out, "result");
+                out.extend(document);
+                self.close(&mut out);
+                out
+            }
+            Err(status) => self.end(&status),
         }
     }
 
@@ -212,6 +248,11 @@ impl Streaming {
 impl Source for Streaming {
     fn poll_chunks(&mut self, context: &mut Context<'_>) -> Poll<Option<Body>> {
         loop {
+            if let Some(writing) = &mut self.writing {
+                let written = ready!(writing.as_mut().poll(context));
+                self.writing = None;
+                return Poll::Ready(Some(Body::from_iter([Bytes::from(self.result(written))])));
+            }
             let event = match (self.first.take(), &mut self.replied) {
                 (Some(event), _) => event,
                 (None, Some(replied)) => ready!(replied.poll_next(context)),

@@ -87,8 +87,8 @@ struct State {
     /// What the event loop has been told and has not acted on.
     readable: bool,
     writable: bool,
-    /// Threads that wait for `changed`.
-    waiting: usize,
+    /// Whether threads wait for `changed`.
+    waiting: bool,
     endings: Vec<Ending>,
     held: Option<(Permit, Place)>,
 }
@@ -180,14 +180,15 @@ impl Call {
     }
 
     fn wait<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        state.waiting += 1;
-        let mut state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        state.waiting -= 1;
-        state
+        state.waiting = true;
+        self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wake_threads(&self, state: &State) {
-        if state.waiting > 0 {
+    /// Gives the lock back, and wakes threads that wait for a change, who want it first of all.
+    fn release(&self, mut state: MutexGuard<'_, State>) {
+        let wake = std::mem::take(&mut state.waiting);
+        drop(state);
+        if wake {
             self.changed.notify_all();
         }
     }
@@ -213,9 +214,8 @@ impl Call {
             return;
         }
         change(&mut state);
-        self.wake_threads(&state);
         let tell = state.stage == Stage::Loop && !std::mem::replace(&mut state.readable, true);
-        drop(state);
+        self.release(state);
         if tell {
             self.queue.tell(Arc::clone(self), News::Readable);
         }
@@ -243,12 +243,11 @@ impl Call {
             state.reply = Some(context.waker().clone());
             return Poll::Pending;
         };
-        let mut tell = false;
-        if state.leaving.is_roomy() {
-            self.wake_threads(&state);
-            tell = state.stage == Stage::Loop && std::mem::take(&mut state.writable);
+        if !state.leaving.is_roomy() {
+            return Poll::Ready(event);
         }
-        drop(state);
+        let tell = state.stage == Stage::Loop && std::mem::take(&mut state.writable);
+        self.release(state);
         if tell {
             self.queue.tell(Arc::clone(self), News::Writable);
         }
@@ -273,11 +272,11 @@ impl Call {
         }
         state.arrived.clear();
         state.leaving.clear();
-        self.wake_threads(&state);
         let (stage, endings) = (state.stage, std::mem::take(&mut state.endings));
         // A handler that is at work holds the call's place until it is done.
         let held = if stage == Stage::Waiting { state.held.take() } else { None };
-        drop((state, held));
+        self.release(state);
+        drop(held);
         self.end_elsewhere(stage, endings);
     }
 
@@ -432,8 +431,11 @@ impl Call {
         message.into_iter().for_each(|message| state.leaving.push(message));
         state.leaving.push(Event::End(status));
         let ended = (state.stage, std::mem::take(&mut state.endings));
-        self.wake_threads(&state);
-        self.tell_home(state);
+        let told = std::mem::replace(&mut state.told, true);
+        self.release(state);
+        if !told {
+            self.told.put([Arc::clone(self)]);
+        }
         drop(held);
         Some(ended)
     }

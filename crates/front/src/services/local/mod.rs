@@ -9,6 +9,7 @@ mod bell;
 mod call;
 mod home;
 mod queue;
+mod sleepers;
 
 pub use answers::{Answers, Opening};
 pub use call::{Call, Ending, Received, Sent, TooLate};

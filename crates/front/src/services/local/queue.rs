@@ -9,6 +9,7 @@ use salver_core::{Code, Error};
 
 use super::bell::Bell;
 use super::call::{Call, Ending, Stage};
+use super::sleepers::Sleepers;
 use crate::services::Status;
 
 /// Calls that wait for a thread of this process.
@@ -16,8 +17,6 @@ use crate::services::Status;
 /// Any number of threads may `take` them, or one event loop asks for `events`.
 pub struct Queue {
     state: Mutex<State>,
-    /// Told when there is a call to take.
-    ready: Condvar,
     /// Told when there are endings to run.
     ended: Condvar,
     bell: Bell,
@@ -35,7 +34,7 @@ struct State {
     news: Vec<(Arc<Call>, News)>,
     endings: Vec<Ending>,
     /// Threads that wait for a call.
-    idle: usize,
+    idle: Sleepers,
     /// Whether one of them has been woken and has not looked yet.
     waking: bool,
     closed: bool,
@@ -93,9 +92,9 @@ impl Queue {
     }
 
     fn of(limit: u64, behind_front: bool) -> Arc<Queue> {
-        let (ready, ended) = (Condvar::new(), Condvar::new());
-        let (bell, live, closed) = (Bell::default(), AtomicU64::new(0), AtomicBool::new(false));
-        Arc::new(Queue { state: Mutex::default(), ready, ended, bell, limit, live, closed, behind_front })
+        let (ended, bell) = (Condvar::new(), Bell::default());
+        let (live, closed) = (AtomicU64::new(0), AtomicBool::new(false));
+        Arc::new(Queue { state: Mutex::default(), ended, bell, limit, live, closed, behind_front })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -131,15 +130,7 @@ impl Queue {
         if first {
             self.bell.ring();
         }
-        self.wake_one(&mut state);
-    }
-
-    /// Wakes a thread if there is a call for it and none is on its way.
-    fn wake_one(&self, state: &mut State) {
-        if !state.waiting.is_empty() && state.idle > 0 && !state.waking {
-            state.waking = true;
-            self.ready.notify_one();
-        }
+        wake_one(state);
     }
 
     /// Takes the oldest call, for a thread. `woken` says that `wait` has returned since the last time.
@@ -149,7 +140,7 @@ impl Queue {
         while let Some(call) = state.waiting.pop_front() {
             if call.take(Stage::Thread) {
                 // While this one is answered, another may be.
-                self.wake_one(&mut state);
+                wake_one(state);
                 return Taken::Call(call);
             }
             state.departed = state.departed.saturating_sub(1);
@@ -162,29 +153,15 @@ impl Queue {
 
     /// Waits until there may be something to take; false if the time was up before.
     pub fn wait(&self, timeout: Option<Duration>) -> bool {
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut state = self.lock();
-        state.idle += 1;
-        let mut in_time = true;
-        while in_time && state.waiting.is_empty() && !state.closed {
-            // Whoever was woken and finds nothing is on its way no more.
-            state.waking = false;
-            state = match deadline {
-                None => self.ready.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    in_time = !left.is_zero();
-                    self.ready.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
+        if !state.waiting.is_empty() || state.closed {
+            return true;
         }
-        state.idle -= 1;
-        if !in_time {
-            // It may have been woken all the same.
-            state.waking = false;
-            self.wake_one(&mut state);
-        }
-        in_time
+        let sleeper = state.idle.add();
+        drop(state);
+        // Who is woken just as the time is up has been woken.
+        sleeper.sleep(until) || !self.lock().idle.remove(&sleeper)
     }
 
     /// What becomes readable when there are events.
@@ -250,12 +227,25 @@ impl Queue {
         state.closed = true;
         self.closed.store(true, Ordering::Release);
         let waiting = std::mem::take(&mut state.waiting);
-        self.ready.notify_all();
+        let idle = std::mem::take(&mut state.idle);
         self.ended.notify_all();
         self.bell.ring();
         drop(state);
+        idle.wake_all();
         waiting.iter().for_each(refuse);
     }
+}
+
+/// Wakes a thread if there is a call for it and none is on its way.
+fn wake_one(mut state: MutexGuard<'_, State>) {
+    if state.waiting.is_empty() || state.waking {
+        return;
+    }
+    let sleeper = state.idle.pop();
+    state.waking = sleeper.is_some();
+    drop(state);
+    // Without the lock, which it wants first of all.
+    sleeper.into_iter().for_each(|sleeper| sleeper.wake());
 }
 
 impl State {

@@ -20,7 +20,6 @@ use super::{Format, Refused};
 use crate::grpc::message::Messages;
 use crate::http::compression::aside;
 use crate::http::request_body::{Broken, RequestBody};
-use crate::http::weight;
 use crate::shared::Shared;
 
 /// What is known of a method.
@@ -95,7 +94,7 @@ impl Codec {
     /// A caller's message, in protobuf's binary form. `permit` is that of the message, and bounds what is made of it.
     pub async fn request(&self, message: Bytes, permit: &mut Permit) -> Result<Bytes, Error> {
         let Codec::Json(method) = self else { return Ok(message) };
-        permit.grow(weight(&message))?;
+        permit.grow(json::weight(&message))?;
         let (input, size) = (method.input(), message.len());
         let read = move || json::read(&input, &message).map(|message| message.encode_to_vec().into());
         aside(size, read).await?.map_err(|error| Error::malformed("JSON message", error))

@@ -6,10 +6,14 @@ use salver_core::{DType, Dim, Error, Port, Result, Shape, Tensor};
 
 use super::field::{Form, Leaf, WHOLE};
 use super::number::{natural, same_layout, Number};
+use super::weight;
 use crate::proto::json;
 use crate::protobuf::{Fields, Value};
 
 const WHAT: &str = "request message";
+
+/// The most values of a field that are not packed. Each takes far more memory than its bytes.
+const MOST_VALUES: usize = 1 << 20;
 
 /// Where an input comes from.
 #[derive(Clone, Debug)]
@@ -71,9 +75,11 @@ impl<'a> Request<'a> {
         body: &'a Bytes,
         inputs: &[Input],
     ) -> Result<Request<'a>> {
-        let parse = || DynamicMessage::decode(descriptor.clone(), body.clone());
-        let parsed = inputs.iter().any(Input::is_document).then(parse).transpose();
-        let parsed = parsed.map_err(|error| Error::malformed(WHAT, error))?;
+        let parse = || {
+            weight::check(&descriptor, Fields::new(WHAT, body))?;
+            DynamicMessage::decode(descriptor.clone(), body.clone()).map_err(|error| Error::malformed(WHAT, error))
+        };
+        let parsed = inputs.iter().any(Input::is_document).then(parse).transpose()?;
         Ok(Request { servable, method, body, parsed })
     }
 
@@ -311,6 +317,9 @@ fn collect(fields: &mut Fields<'_>, way: &[u32], siblings: &[u32], values: &mut 
     let Some((&first, rest)) = way.split_first() else { return Ok(()) };
     while let Some((number, value)) = fields.next()? {
         if number == u64::from(first) {
+            if values.len() == MOST_VALUES {
+                return Err(fields.broken(format!("a field has more than {MOST_VALUES} values one by one")));
+            }
             match rest.is_empty() {
                 true => values.push(value),
                 false => collect(&mut fields.nested(value)?, rest, siblings, values)?,

@@ -19,6 +19,7 @@ mod field;
 mod input;
 mod number;
 mod output;
+mod weight;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
