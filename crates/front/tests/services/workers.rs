@@ -298,3 +298,32 @@ fn messages_that_cannot_be_read_end_the_call_in_the_same_words() {
     call.abandon();
     team.idle();
 }
+
+#[test]
+fn slow_callers_of_talkative_handlers_do_not_cost_others_the_worker() {
+    let team = team(1);
+    let worker = &team.workers[0].1;
+    let mut slow: Vec<Caller> = (0..20).map(|_| Caller::ask(&team.front, "/s.S/out", b"")).collect();
+    let calls: Vec<_> = slow.iter().map(|_| worker.take()).collect();
+    for call in &calls {
+        // One by one, so that each is a piece of its own on its way.
+        let mut idle = 0;
+        for _ in 0..50_000 {
+            match call.try_send("t".into(), true) {
+                Sent::Sent => idle = 0,
+                Sent::Full if idle == 200 => break,
+                Sent::Full => {
+                    idle += 1;
+                    slow[0].ping();
+                }
+                Sent::Over => panic!("the call is over"),
+            }
+        }
+    }
+    let mut other = Caller::ask(&team.front, "/s.S/unary", b"");
+    answer(worker, "served");
+    assert_eq!(other.next().unwrap(), "served");
+    slow.iter_mut().for_each(Caller::reset);
+    calls.iter().for_each(|call| call.abandon());
+    team.idle();
+}

@@ -1,4 +1,3 @@
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -10,17 +9,15 @@ use salver_core::Code;
 use salver_engine::{Admission, Permit};
 
 use super::answers::Opening;
+use super::backlog::Backlog;
 use super::home::Told;
 use super::queue::{News, Place, Queue};
+use super::{Ending, Received, Sent, TooLate};
 use crate::http::compression::Encoding;
 use crate::net::caller::Caller;
 use crate::net::peer::Peer;
 use crate::outgoing::LARGE;
 use crate::services::{Event, Message, Method, Status};
-
-/// So many messages, or so many bytes of them, wait in either direction before the other side has to.
-const MESSAGES: usize = 64;
-const BYTES: usize = 256 * 1024;
 
 /// A call that a thread of this process answers, seen from both sides.
 pub struct Call {
@@ -35,43 +32,14 @@ pub struct Call {
     changed: Condvar,
 }
 
-/// What `receive` gives.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Received {
-    Message(Bytes),
-    /// The caller has sent all.
-    End,
-    /// There is none now.
-    Nothing,
-    /// The call is over.
-    Over,
-}
-
-/// What became of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sent {
-    Sent,
-    /// Not sent: the caller has not read what came before.
-    Full,
-    /// Not sent: the call is over.
-    Over,
-}
-
-/// Metadata was to be sent after it had been, or after a message.
-#[derive(Debug)]
-pub struct TooLate;
-
-/// What is to be run when a call is over.
-pub type Ending = Box<dyn FnOnce() + Send>;
-
 #[derive(Default)]
 struct State {
-    arrived: Lane<Message>,
+    arrived: Backlog<Message>,
     half_closed: bool,
     /// The task that reads messages, if it waits for room.
     pump: Option<Waker>,
 
-    leaving: Lane<Event>,
+    leaving: Backlog<Event>,
     /// The reply, if it waits for something to leave.
     reply: Option<Waker>,
     /// Whether the network thread has been told to look.
@@ -102,63 +70,6 @@ pub(super) enum Stage {
     Thread,
     /// An event loop, which is told of everything.
     Loop,
-}
-
-/// Messages on their way in one direction.
-struct Lane<T> {
-    items: VecDeque<T>,
-    bytes: usize,
-}
-
-impl<T> Default for Lane<T> {
-    fn default() -> Lane<T> {
-        Lane { items: VecDeque::new(), bytes: 0 }
-    }
-}
-
-trait Weighed {
-    fn weight(&self) -> usize;
-}
-
-impl Weighed for Message {
-    fn weight(&self) -> usize {
-        self.bytes.len()
-    }
-}
-
-impl Weighed for Event {
-    fn weight(&self) -> usize {
-        match self {
-            Event::Message { bytes, .. } => bytes.len(),
-            Event::Metadata { .. } | Event::End(_) => 0,
-        }
-    }
-}
-
-impl<T: Weighed> Lane<T> {
-    fn push(&mut self, item: T) {
-        self.bytes += item.weight();
-        self.items.push_back(item);
-    }
-
-    fn pop(&mut self) -> Option<T> {
-        let item = self.items.pop_front()?;
-        self.bytes -= item.weight();
-        Some(item)
-    }
-
-    fn is_full(&self) -> bool {
-        self.items.len() >= MESSAGES || self.bytes >= BYTES
-    }
-
-    /// Whether whoever waited for room should go on. Before it is half empty that would not be worth it.
-    fn is_roomy(&self) -> bool {
-        self.items.len() <= MESSAGES / 2 && self.bytes <= BYTES / 2
-    }
-
-    fn clear(&mut self) {
-        *self = Lane::default();
-    }
 }
 
 impl State {
@@ -258,7 +169,7 @@ impl Call {
     pub(super) fn attend(&self) {
         let mut state = self.lock();
         state.told = false;
-        let reply = if state.leaving.items.is_empty() { None } else { state.reply.take() };
+        let reply = if state.leaving.is_empty() { None } else { state.reply.take() };
         let pump = if state.arrived.is_roomy() || state.is_over() { state.pump.take() } else { None };
         drop(state);
         reply.into_iter().chain(pump).for_each(Waker::wake);
@@ -304,7 +215,7 @@ impl Call {
     pub(super) fn take(&self, stage: Stage) -> bool {
         let mut state = self.lock();
         state.stage = stage;
-        state.readable = state.half_closed || !state.arrived.items.is_empty();
+        state.readable = state.half_closed || !state.arrived.is_empty();
         !state.is_over()
     }
 
@@ -331,7 +242,7 @@ impl Call {
     /// The next message, once there is one.
     pub fn receive(self: &Arc<Self>) -> Received {
         let mut state = self.lock();
-        while !state.is_over() && state.arrived.items.is_empty() && !state.half_closed {
+        while !state.is_over() && state.arrived.is_empty() && !state.half_closed {
             state = self.wait(state);
         }
         self.receive_from(state)

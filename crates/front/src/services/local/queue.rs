@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use salver_core::{Code, Error};
 
 use super::bell::Bell;
-use super::call::{Call, Ending, Stage};
+use super::call::{Call, Stage};
 use super::sleepers::Sleepers;
+use super::Ending;
 use crate::services::Status;
 
 /// Calls that wait for a thread of this process.

@@ -13,9 +13,11 @@ use super::Worker;
 
 pub type Sender = SendRequest<Forwarded>;
 
-/// How much of replies may be on its way from a worker, of one call and of all.
-const STREAM_WINDOW: u32 = 1 << 20;
-const CONNECTION_WINDOW: u32 = 16 << 20;
+/// How much of one call's reply may wait here for a caller who does not read. It is little, and that of all calls is not
+/// bounded further, because the HTTP library ends a connection on which too many small pieces wait for the size of its
+/// window: slow callers of talkative handlers must not cost a worker its connection.
+const STREAM_WINDOW: u32 = 128 << 10;
+const CONNECTION_WINDOW: u32 = 1 << 30;
 
 /// A worker's address is its key for as long as the weak reference keeps the address taken.
 type Connections = HashMap<usize, (Weak<Worker>, Arc<OnceCell<Sender>>)>;
