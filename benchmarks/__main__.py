@@ -19,6 +19,7 @@ from benchmarks.environments import (
     MINDSPORE_PROTO,
     PREDICT_PROTO,
     PROTO,
+    SERVICES_PROTO,
     TOOLS_REQUIREMENTS,
     Environment,
     SetupFailed,
@@ -54,7 +55,7 @@ def main() -> int:
 
 def run(options: Options) -> Results:
     machine = describe()
-    tools = make_environment("tools", TOOLS_REQUIREMENTS, (PROTO, PREDICT_PROTO, MINDSPORE_PROTO))
+    tools = make_environment("tools", TOOLS_REQUIREMENTS, (PROTO, PREDICT_PROTO, MINDSPORE_PROTO, SERVICES_PROTO))
     peers, missing = _make_peers(options)
     bench = Bench(options, choose_cores(), _prepare(tools), tools, peers)
     if busy_share() > 0.5:

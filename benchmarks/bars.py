@@ -125,6 +125,10 @@ PYTHON_HTTP: Final[Asked] = ("salver_python", "http")
 JOINED_GRPC: Final[Asked] = ("salver_joined", "grpc")
 REST_HTTP: Final[Asked] = ("salver_rest", "http")
 ONE_WORKER: Final[Asked] = ("mindspore_one_worker", "grpc")
+RUN_GRPC: Final[Asked] = ("run_blocking", "grpc")
+GRPCIO: Final[tuple[Asked, ...]] = (("grpcio_blocking", "grpc"), ("grpcio_looped", "grpc"))
+FACES_GRPC: Final[Asked] = ("salver_faces", "grpc")
+GRPCIO_FACES: Final[Asked] = ("grpcio_faces", "grpc")
 TWO_WORKERS: Final[Asked] = ("mindspore_two_workers", "grpc")
 
 RATIO_BARS: Final = (
@@ -149,6 +153,13 @@ RATIO_BARS: Final = (
     RatioBar("image", 16, PYTHON_HTTP, (GRPC_AIO, MOSEC, LITSERVE), 1.3),
     RatioBar("add", 64, REST_HTTP, (SALVER_HTTP,), 0.8),
     RatioBar("instances", 16, TWO_WORKERS, (ONE_WORKER,), 1.8),
+    RatioBar("empty", 64, RUN_GRPC, GRPCIO, 6),
+    RatioBar("echo", 64, RUN_GRPC, GRPCIO, 6),
+    RatioBar("empty", 1, RUN_GRPC, GRPCIO, 0.5, latency=True),
+    RatioBar("echo", 1, RUN_GRPC, GRPCIO, 0.5, latency=True),
+    RatioBar("count", 64, RUN_GRPC, GRPCIO, 3),
+    RatioBar("chat", 64, RUN_GRPC, GRPCIO, 3),
+    RatioBar("faces", 64, FACES_GRPC, (GRPCIO_FACES,), 5),
 )
 
 DELAY_BARS: Final = (DelayBar("add", JOINED_GRPC, PYTHON_GRPC, 0.15),)

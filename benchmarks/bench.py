@@ -18,6 +18,7 @@ from benchmarks.servers import SERVERS, Server
 from benchmarks.workloads import Protocol, Workload
 
 MODELS = "models"
+SERVICERS = Path(__file__).with_name("servicers")
 ADMIN = "admin"
 # The worker is the server's child, so that both are stopped, and their processor time is counted, together.
 JOINED = '"$0" worker "$1" "$2" --join "$3" & exec "$0" serve --accept-workers "$3" --listen "$4"'
@@ -62,7 +63,7 @@ class Bench:
         ports = _choose_ports(server)
         with tempfile.TemporaryDirectory(prefix="salver-bench-") as folder:
             scratch = Path(folder)
-            if server.ours:
+            if server.ours and not server.script:
                 write_repository(scratch / MODELS, self.fixtures, [(server, workload), *beside])
             command = (self._our_command if server.ours else self._command)(server, workload, ports, scratch)
             with started(command, self._cores(server), self._variables(server, scratch), scratch / "log") as process:
@@ -84,14 +85,30 @@ class Bench:
         self, server: Server, workload: Workload, ports: Mapping[Protocol, int], scratch: Path
     ) -> list[str]:
         salver, models, address = str(self.options.salver), str(scratch / MODELS), f"127.0.0.1:{ports['grpc']}"
+        if server.script:
+            return [*self._runner(server), str(SERVICERS / f"{server.script}.py"), address, *server.settings.split()]
         if server.start_script:
-            assert self.options.salver is not None
-            python = str(interpreter_of(self.options.salver))
-            return [python, "-m", "benchmarks.mindspore_server", models, workload.name, server.settings, address]
+            return [
+                self._python(),
+                "-m",
+                "benchmarks.mindspore_server",
+                models,
+                workload.name,
+                server.settings,
+                address,
+            ]
         if server.joined:
             return ["sh", "-c", JOINED, salver, models, workload.name, f"127.0.0.1:{free_ports(1)[0]}", address]
         admin = ["--admin", f"unix:{scratch / ADMIN}"] if server.admin else []
         return [salver, "serve", models, "--listen", address, *admin]
+
+    def _runner(self, server: Server) -> list[str]:
+        return [self._python()] if server.unsalvered else [str(self.options.salver), "run"]
+
+    def _python(self) -> str:
+        """The interpreter that salver is installed for."""
+        assert self.options.salver is not None
+        return str(interpreter_of(self.options.salver))
 
     def _command(self, server: Server, workload: Workload, ports: Mapping[Protocol, int], _scratch: Path) -> list[str]:
         python, model = str(self.peers[server.name].python), str(model_file(self.fixtures, workload))

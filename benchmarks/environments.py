@@ -17,9 +17,11 @@ from benchmarks.progress import say
 
 HERE: Final = Path(__file__).resolve().parent
 PROTO: Final = HERE / "kserve.proto"
+SERVICES_PROTO: Final = HERE / "services.proto"
 PREDICT_PROTO: Final = HERE / "predict.proto"
 MINDSPORE_PROTO: Final = HERE.parent / "src" / "mindspore_serving" / "proto" / "ms_service.proto"
-TOOLS_REQUIREMENTS: Final = ("grpcio", "grpcio-tools", "numpy", "onnx", "pillow")
+# Servicers import what this compiler makes with the packages that salver was installed with, which may be older.
+TOOLS_REQUIREMENTS: Final = ("grpcio", "grpcio-tools==1.81.1", "numpy", "onnx", "pillow")
 INSTALL_SECONDS: Final = 900
 
 
@@ -89,7 +91,7 @@ def _install(environment: Environment, requirements: tuple[str, ...], protos: Se
         shutil.rmtree(environment.folder)
     _run([sys.executable, "-m", "venv", environment.folder])
     _run([environment.python, "-m", "pip", "install", "--quiet", *requirements])
-    if "grpcio-tools" in requirements:
+    if any(each.startswith("grpcio-tools") for each in requirements):
         environment.generated.mkdir()
         for proto in protos:
             _compile_proto(environment, proto)

@@ -25,6 +25,7 @@ PARTS = (*WORKLOADS, ISOLATION, LOADING, GROWTH, STANDING)
 GROUPS = {
     "python": ("add", "tensor", "chain", "image", "rows", ISOLATION),
     "mindspore": ("add", "instances"),
+    "services": ("empty", "echo", "count", "chat", "processes", "faces"),
     "versions": (LOADING, GROWTH),
 }
 """Names that stand for several parts."""

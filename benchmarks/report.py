@@ -16,7 +16,7 @@ from benchmarks.options import Options
 from benchmarks.servers import SERVERS
 from benchmarks.standing import IDLE_SECONDS, Standing
 from benchmarks.summary import Key, Spread, Summary
-from benchmarks.workloads import CONCURRENCIES, PROTOCOLS, WORKLOADS
+from benchmarks.workloads import CONCURRENCIES, PROTOCOLS, STREAMED, WORKLOADS
 
 NONE = "-"
 METHOD = Path(__file__).with_name("method.md")
@@ -211,6 +211,8 @@ def _method(results: Results) -> str:
         chain_requests=WORKLOADS["chain"].requests_at(64, requests),
         image_requests=WORKLOADS["image"].requests_at(64, requests),
         rows_requests=WORKLOADS["rows"].requests_at(64, requests),
+        count_requests=WORKLOADS["count"].requests_at(64, requests),
+        streamed=STREAMED,
         instances_requests=WORKLOADS["instances"].requests_at(16, requests),
         rate=RATE,
         steady_requests=QUICK_REQUESTS if results.options.quick else REQUESTS,

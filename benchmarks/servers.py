@@ -13,10 +13,13 @@ KSERVE_HTTP: Final = {**dict.fromkeys(WORKLOADS, "kserve-binary"), "add": "kserv
 KSERVE: Final[Mapping[Protocol, Mapping[str, str]]] = {"grpc": KSERVE_GRPC, "http": KSERVE_HTTP}
 MINDSPORE: Final[Mapping[Protocol, Mapping[str, str]]] = {"grpc": dict.fromkeys(WORKLOADS, "mindspore-grpc")}
 MINDSPORE_REST: Final[Mapping[Protocol, Mapping[str, str]]] = {"http": dict.fromkeys(WORKLOADS, "mindspore-json")}
+MESSAGES: Final[Mapping[Protocol, Mapping[str, str]]] = {"grpc": dict.fromkeys(WORKLOADS, "messages-grpc")}
 RAW: Final = dict.fromkeys(WORKLOADS, "raw")
 JSON: Final = {**dict.fromkeys(WORKLOADS, "json-list"), "tensor": "json-base64", "image": "json-file"}
 
 SALVER_VERSIONS: Final = ("salver", "onnxruntime", "numpy")
+SERVICER_VERSIONS: Final = ("salver", "grpcio", "protobuf", "numpy", "pillow")
+SERVICER_CALLS: Final = ("empty", "echo", "count", "chat")
 ONE_ONNX_MODEL: Final = ("add", "mlp", "tensor")
 
 
@@ -41,6 +44,10 @@ class Server:
     """Whether a `salver worker` of its own runs it, which joins the server over TCP."""
     start_script: bool = False
     """Whether it is started as by MindSpore Serving's scripts (see mindspore_server.py), not by `salver serve`."""
+    script: str = ""
+    """The script of `servicers` that is run, with what follows its address in `settings`."""
+    unsalvered: bool = False
+    """Whether Python runs the script as it is, not `salver run`: the same packages, but grpcio's own server."""
     admin: bool = False
     """Whether salver has an admin's socket, `admin` in its scratch folder."""
     every_core: bool = False
@@ -165,6 +172,104 @@ SERVERS: Final = {
             settings="2",
             start_script=True,
             every_core=True,
+        ),
+        Server(
+            "run_blocking",
+            "salver run, `grpc.server`",
+            "`salver run blocking.py ADDR`, a script in `benchmarks/servicers` that knows nothing of salver",
+            requirements=(),
+            shown_versions=SERVICER_VERSIONS,
+            workloads=SERVICER_CALLS,
+            forms=MESSAGES,
+            script="blocking",
+        ),
+        Server(
+            "run_looped",
+            "salver run, `grpc.aio.server`",
+            "`salver run looped.py ADDR`, the same with asyncio",
+            requirements=(),
+            shown_versions=SERVICER_VERSIONS,
+            workloads=SERVICER_CALLS,
+            forms=MESSAGES,
+            script="looped",
+        ),
+        Server(
+            "grpcio_blocking",
+            "grpcio, `grpc.server`",
+            "`python blocking.py ADDR`, the same script with the same packages",
+            requirements=(),
+            shown_versions=SERVICER_VERSIONS,
+            workloads=SERVICER_CALLS,
+            forms=MESSAGES,
+            script="blocking",
+            unsalvered=True,
+        ),
+        Server(
+            "grpcio_looped",
+            "grpcio, `grpc.aio.server`",
+            "`python looped.py ADDR`",
+            requirements=(),
+            shown_versions=SERVICER_VERSIONS,
+            workloads=SERVICER_CALLS,
+            forms=MESSAGES,
+            script="looped",
+            unsalvered=True,
+        ),
+        Server(
+            "run_processes",
+            "salver run, 3 processes",
+            "`salver run blocking.py ADDR 3`, on both cores",
+            requirements=(),
+            shown_versions=SERVICER_VERSIONS,
+            workloads=("processes",),
+            forms=MESSAGES,
+            settings="3",
+            script="blocking",
+            every_core=True,
+        ),
+        Server(
+            "grpcio_processes",
+            "grpcio, 3 processes",
+            "`python blocking.py ADDR 3`, on both cores",
+            requirements=(),
+            shown_versions=SERVICER_VERSIONS,
+            workloads=("processes",),
+            forms=MESSAGES,
+            settings="3",
+            script="blocking",
+            unsalvered=True,
+            every_core=True,
+        ),
+        Server(
+            "salver_faces",
+            "salver, a service of its own",
+            "`salver serve`, with the `servable.py` from `benchmarks/servables` that serves the same `.proto`",
+            requirements=(),
+            shown_versions=SERVICER_VERSIONS,
+            workloads=("faces",),
+            forms=MESSAGES,
+            code=True,
+        ),
+        Server(
+            "run_faces",
+            "salver run, picture by picture",
+            "`salver run blocking.py ADDR`",
+            requirements=(),
+            shown_versions=SERVICER_VERSIONS,
+            workloads=("faces",),
+            forms=MESSAGES,
+            script="blocking",
+        ),
+        Server(
+            "grpcio_faces",
+            "grpcio, picture by picture",
+            "`python blocking.py ADDR`",
+            requirements=(),
+            shown_versions=SERVICER_VERSIONS,
+            workloads=("faces",),
+            forms=MESSAGES,
+            script="blocking",
+            unsalvered=True,
         ),
         Server(
             "triton",

@@ -12,6 +12,8 @@ DType = Literal["float32", "int64", "bytes"]
 
 PROTOCOLS: Final[tuple[Protocol, ...]] = ("grpc", "http")
 CONCURRENCIES: Final = (1, 16, 64)
+STREAMED: Final = 100
+"""Messages of a stream."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,62 @@ WORKLOADS: Final = {
             Tensor("output", (32,), "int64"),
             batched=True,
             requests={16: 0.003},
+            model=None,
+        ),
+        Workload(
+            "empty",
+            "an empty message in, an empty message out: a servicer's unary call",
+            (),
+            Tensor("reply", (1,), "bytes"),
+            batched=False,
+            requests={1: 0.1, 16: 0.5, 64: 1.0},
+            model=None,
+        ),
+        Workload(
+            "echo",
+            "1 KB in, the same out: a servicer's unary call",
+            (Tensor("payload", (1,), "bytes"),),
+            Tensor("reply", (1,), "bytes"),
+            batched=False,
+            requests={1: 0.1, 16: 0.5, 64: 1.0},
+            model=None,
+        ),
+        Workload(
+            "count",
+            f"a servicer's stream of {STREAMED} messages of 64 bytes for one message; a request is a whole stream",
+            (Tensor("payload", (1,), "bytes"),),
+            Tensor("reply", (STREAMED,), "bytes"),
+            batched=False,
+            requests={1: 0.01, 16: 0.05, 64: 0.05},
+            model=None,
+        ),
+        Workload(
+            "chat",
+            f"{STREAMED} messages of 64 bytes in, each of them answered: a servicer's streams both ways, the caller's "
+            "sent without waiting; a request is a whole stream",
+            (Tensor("payload", (STREAMED,), "bytes"),),
+            Tensor("reply", (STREAMED,), "bytes"),
+            batched=False,
+            requests={1: 0.01, 16: 0.05, 64: 0.05},
+            model=None,
+        ),
+        Workload(
+            "processes",
+            "the 1 KB echo by three processes that share a port by SO_REUSEPORT; they and the load share both cores",
+            (Tensor("payload", (1,), "bytes"),),
+            Tensor("reply", (1,), "bytes"),
+            batched=False,
+            requests={16: 0.5, 64: 1.0},
+            model=None,
+        ),
+        Workload(
+            "faces",
+            "a JPEG of 224x224 pixels in, a box out: Pillow decodes it at a quarter of its size, a stub detector that "
+            "takes 4 ms for a call, however many pictures are in it, finds the brightest spot",
+            (Tensor("raw_data", (1,), "bytes"),),
+            Tensor("sides", (1, 4)),
+            batched=True,
+            requests={1: 0.01, 16: 0.04, 64: 0.04},
             model=None,
         ),
     )

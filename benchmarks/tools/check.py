@@ -19,7 +19,7 @@ from itertools import count, cycle
 
 import grpc
 
-from benchmarks.tools.forms import FORMS, GRPC_PREFIX, Inputs, Request
+from benchmarks.tools.forms import FORMS, Inputs, Request, framed, unframed
 from benchmarks.tools.reference import LOAD_SEED, agree, random_inputs, reference
 from benchmarks.workloads import WORKLOADS, Workload
 
@@ -39,7 +39,6 @@ class Asker:
         self._form = FORMS[form]
         self._answer = reference(workload)
         self._send = _grpc_sender(port) if self._form.grpc else _http_sender(port)
-        self._framing = GRPC_PREFIX if self._form.grpc else 0
 
     def ask(self, seed: int) -> int:
         """The number of body bytes of a right answer; raises on a wrong one."""
@@ -47,7 +46,7 @@ class Asker:
         headers, body = self._send(self._form.write(self._workload, inputs))
         got = self._form.read(self._workload, headers, body)
         agree(got, self._answer(inputs))
-        return len(body) + self._framing
+        return len(body)
 
     def ask_until_ready(self) -> None:
         """Asks until the first right answer; a server that is still loading may refuse or fail before it."""
@@ -67,8 +66,9 @@ def _grpc_sender(port: int) -> Send:
     channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=limits)
 
     def send(request: Request) -> tuple[Mapping[str, str], bytes]:
-        method: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(request.path)
-        return {}, method(request.body, timeout=CALL_SECONDS)
+        method: grpc.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(request.path)
+        messages = method(iter(unframed(request.body)), timeout=CALL_SECONDS)
+        return {}, b"".join(map(framed, messages))
 
     return send
 

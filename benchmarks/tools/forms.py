@@ -16,9 +16,10 @@ from kserve_pb2 import ModelInferRequest, ModelInferResponse
 from ms_service_pb2 import MS_FLOAT32, MS_INT64, PredictReply, PredictRequest
 from predict_pb2 import PredictRequest as TensorFlowRequest
 from predict_pb2 import PredictResponse as TensorFlowResponse
+from services_pb2 import Box, Counted, Image, Message, Nothing
 
 from benchmarks.raw import DATATYPES, Array, from_raw, objects, to_raw
-from benchmarks.workloads import Workload
+from benchmarks.workloads import STREAMED, Workload
 
 Inputs: TypeAlias = Mapping[str, Array]
 
@@ -30,6 +31,9 @@ FLOAT: Final = 1
 MINDSPORE_PATH: Final = "/mindspore.serving.proto.MSService/Predict"
 MINDSPORE_METHOD: Final = "predict"
 MINDSPORE_TYPES: Final = {"float32": MS_FLOAT32, "int64": MS_INT64}
+CALLS_PATH: Final = "/services.Calls/"
+RPCS: Final = {"empty": "Empty", "echo": "Echo", "processes": "Echo", "count": "Count", "chat": "Chat"}
+FACES_PATH: Final = "/services.Faces/Find"
 GRPC_PREFIX: Final = 5
 HEADER_LENGTH: Final = "Inference-Header-Content-Length"
 JSON: Final = {"content-type": "application/json"}
@@ -39,7 +43,7 @@ JPEG: Final = {"content-type": "image/jpeg"}
 
 @dataclass(frozen=True)
 class Request:
-    """One request as it goes over the wire; a gRPC body is the message alone."""
+    """One request as it goes over the wire; a gRPC body is the messages behind their prefixes, one after the other."""
 
     path: str
     body: bytes
@@ -60,16 +64,33 @@ def framed(message: bytes) -> bytes:
     return struct.pack(">BI", 0, len(message)) + message
 
 
+def unframed(body: bytes) -> list[bytes]:
+    """The messages of a body. Raises ValueError if one is compressed or incomplete."""
+    messages = []
+    while body:
+        compressed, length = struct.unpack_from(">BI", body)
+        message, body = body[GRPC_PREFIX : GRPC_PREFIX + length], body[GRPC_PREFIX + length :]
+        if compressed or len(message) < length:
+            raise ValueError(f"a message of {length} bytes is compressed or incomplete")
+        messages.append(message)
+    return messages
+
+
+def _only(body: bytes) -> bytes:
+    (message,) = unframed(body)
+    return message
+
+
 def _write_kserve_grpc(workload: Workload, inputs: Inputs) -> Request:
     message = ModelInferRequest(model_name=workload.name)
     for tensor in workload.inputs:
         message.inputs.add(name=tensor.name, datatype=DATATYPES[tensor.dtype], shape=tensor.shape)
         message.raw_input_contents.append(to_raw(inputs[tensor.name]))
-    return Request(GRPC_PATH, message.SerializeToString(), GRPC)
+    return Request(GRPC_PATH, framed(message.SerializeToString()), GRPC)
 
 
 def _read_kserve_grpc(workload: Workload, headers: Mapping[str, str], body: bytes) -> Array:
-    answer = ModelInferResponse.FromString(body)
+    answer = ModelInferResponse.FromString(_only(body))
     output = answer.outputs[0]
     _expect(workload, output.name, output.datatype, tuple(output.shape))
     return from_raw(answer.raw_output_contents[0], output.datatype, workload.output.shape)
@@ -85,11 +106,11 @@ def _write_predict_grpc(workload: Workload, inputs: Inputs) -> Request:
         for size in tensor.shape:
             written.tensor_shape.dim.add(size=size)
         written.tensor_content = to_raw(inputs[tensor.name])
-    return Request(PREDICT_PATH, message.SerializeToString(), GRPC)
+    return Request(PREDICT_PATH, framed(message.SerializeToString()), GRPC)
 
 
 def _read_predict_grpc(workload: Workload, headers: Mapping[str, str], body: bytes) -> Array:
-    output = TensorFlowResponse.FromString(body).outputs[workload.output.name]
+    output = TensorFlowResponse.FromString(_only(body)).outputs[workload.output.name]
     shape = tuple(dim.size for dim in output.tensor_shape.dim)
     if (output.dtype, shape) != (FLOAT, workload.output.shape):
         raise ValueError(f"the answer is of type {output.dtype} and shape {shape}")
@@ -144,11 +165,11 @@ def _write_mindspore_grpc(workload: Workload, inputs: Inputs) -> Request:
             items[tensor.name].shape.dims.extend(tensor.shape[1:])
             items[tensor.name].dtype = MINDSPORE_TYPES[tensor.dtype]
             items[tensor.name].data = inputs[tensor.name][row].tobytes()
-    return Request(MINDSPORE_PATH, message.SerializeToString(), GRPC)
+    return Request(MINDSPORE_PATH, framed(message.SerializeToString()), GRPC)
 
 
 def _read_mindspore_grpc(workload: Workload, headers: Mapping[str, str], body: bytes) -> Array:
-    answer = PredictReply.FromString(body)
+    answer = PredictReply.FromString(_only(body))
     if answer.error_msg:
         raise ValueError(f"the answer is an error: {answer.error_msg[0].error_msg.decode()}")
     data = b"".join(each.items[workload.output.name].data for each in answer.instances)
@@ -168,6 +189,32 @@ def _read_mindspore_json(workload: Workload, headers: Mapping[str, str], body: b
         raise ValueError(f"the answer is an error: {answer['error_msg']}")
     rows = [each[workload.output.name] for each in answer["instances"]]
     return np.asarray(rows, workload.output.dtype).reshape(workload.output.shape)
+
+
+def _write_messages(workload: Workload, inputs: Inputs) -> Request:
+    """What a stub of the services sends."""
+    if workload.name == "faces":
+        return Request(FACES_PATH, framed(Image(raw_data=_file(workload, inputs)).SerializeToString()), GRPC)
+    body = b"".join(framed(each.SerializeToString()) for each in _messages(workload, inputs))
+    return Request(CALLS_PATH + RPCS[workload.name], body, GRPC)
+
+
+def _messages(workload: Workload, inputs: Inputs) -> list[Any]:
+    if workload.name == "empty":
+        return [Nothing()]
+    if workload.name == "count":
+        return [Counted(payload=inputs["payload"][0], messages=STREAMED)]
+    return [Message(payload=payload, number=number) for number, payload in enumerate(inputs["payload"])]
+
+
+def _read_messages(workload: Workload, headers: Mapping[str, str], body: bytes) -> Array:
+    """Of messages with a number it is in front of the payload."""
+    messages = unframed(body)
+    if workload.name == "faces":
+        return np.array([Box.FromString(each).sides for each in messages], np.float32)
+    if workload.name == "empty":
+        return objects(messages)
+    return objects([b"%d %s" % (each.number, each.payload) for each in map(Message.FromString, messages)])
 
 
 def _write_image_body(workload: Workload, inputs: Inputs) -> Request:
@@ -252,6 +299,7 @@ FORMS: Final = {
     "image-body": Form(_write_image_body, _read_image_body),
     "mindspore-grpc": Form(_write_mindspore_grpc, _read_mindspore_grpc, grpc=True),
     "mindspore-json": Form(_write_mindspore_json, _read_mindspore_json),
+    "messages-grpc": Form(_write_messages, _read_messages, grpc=True),
     "raw": Form(_write_raw, _read_raw),
     "json-list": Form(_write_json_list, _read_json_list),
     "json-base64": Form(_write_json_base64, _read_json_base64),

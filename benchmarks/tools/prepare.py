@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from benchmarks.raw import Array
 from benchmarks.servers import SERVERS
 from benchmarks.tools import classifier
-from benchmarks.tools.forms import FORMS, framed
+from benchmarks.tools.forms import FORMS
 from benchmarks.tools.reference import LOAD_SEED, random_inputs, weights
 from benchmarks.workloads import WORKLOADS, Tensor, Workload
 
@@ -105,7 +105,7 @@ def _write_requests(folder: Path) -> None:
         for name in _forms_of(workload):
             request = FORMS[name].write(workload, random_inputs(workload, LOAD_SEED))
             file = f"bodies/{workload.name}.{name}"
-            (folder / file).write_bytes(framed(request.body) if FORMS[name].grpc else request.body)
+            (folder / file).write_bytes(request.body)
             index[f"{workload.name}/{name}"] = {"path": request.path, "headers": request.headers, "body": file}
     (folder / "requests.json").write_text(json.dumps(index, indent=1))
 

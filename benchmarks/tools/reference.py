@@ -8,15 +8,17 @@ from typing import Final
 
 import numpy as np
 
+from benchmarks import steps
 from benchmarks.raw import Array, objects
 from benchmarks.tools.classifier import name_of, picture
 from benchmarks.tools.forms import Inputs
-from benchmarks.workloads import Workload
+from benchmarks.workloads import STREAMED, Workload
 
 LAYERS: Final = (784, 128, 10)
 LOAD_SEED: Final = 7
 WEIGHTS_SEED: Final = 1
 CLEAR: Final = 1e-3
+PAYLOAD_BYTES: Final = {"echo": 1024, "processes": 1024, "count": 64, "chat": 64}
 
 Answer = Callable[[Inputs], Array]
 
@@ -25,7 +27,12 @@ def random_inputs(workload: Workload, seed: int) -> Inputs:
     """Inputs of one request. Small whole numbers: their text form in JSON is short and exact."""
     if workload.name == "image":
         return {"image": objects([picture(seed).jpeg])}
+    if workload.name == "faces":
+        return {"raw_data": objects([picture(seed).jpeg])}
     random = np.random.default_rng(seed)
+    if workload.name in PAYLOAD_BYTES:
+        (payload,) = workload.inputs
+        return {payload.name: objects([random.bytes(PAYLOAD_BYTES[workload.name]) for _ in range(payload.elements)])}
     while True:
         inputs = {t.name: random.integers(0, 9, t.shape).astype(t.dtype) for t in workload.inputs}
         if workload.name != "chain" or _is_clear(inputs):
@@ -55,6 +62,12 @@ def reference(workload: Workload) -> Answer:
         "image": _shown,
         "rows": _distances,
         "instances": _distances,
+        "empty": lambda inputs: objects([b""]),
+        "echo": lambda inputs: _numbered(inputs["payload"]),
+        "processes": lambda inputs: _numbered(inputs["payload"]),
+        "chat": lambda inputs: _numbered(inputs["payload"]),
+        "count": lambda inputs: _numbered(inputs["payload"].repeat(STREAMED)),
+        "faces": _box,
     }
     return answers[workload.name]
 
@@ -86,6 +99,19 @@ def _is_clear(inputs: Inputs) -> bool:
 
 def _shown(inputs: Inputs) -> Array:
     return objects([name_of(inputs["image"][0]).encode()])
+
+
+def _numbered(payloads: Array) -> Array:
+    return objects([b"%d %s" % (number, payload) for number, payload in enumerate(payloads)])
+
+
+def _box(inputs: Inputs) -> Array:
+    """The first cell of 8x8 pixels that none is brighter than."""
+    pixels = steps.reduced(inputs["raw_data"][0]).astype(np.int64).sum(axis=2)
+    sides = range(0, steps.REDUCED, steps.CELL)
+    cells = {(x, y): pixels[y : y + steps.CELL, x : x + steps.CELL].sum() for y in sides for x in sides}
+    x, y = max(cells, key=lambda each: cells[each])
+    return np.array([[x, y, steps.CELL, steps.CELL]], np.float32)
 
 
 def _distances(inputs: Inputs) -> Array:

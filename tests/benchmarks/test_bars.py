@@ -62,6 +62,19 @@ def test_what_users_of_mindspore_serving_wait_for_has_its_bars(asked: str, wante
     assert wanted in [each.wanted for each in judge(Summary([]), Alone()) if each.title.startswith(asked)]
 
 
+@pytest.mark.parametrize(
+    ("asked", "wanted"),
+    [
+        ("`empty`, c=64, requests/s: salver run, `grpc.server`, gRPC against the best peer", ">= 6 x"),
+        ("`echo`, c=1, p50: salver run, `grpc.server`, gRPC against the best peer", "<= 0.5 x"),
+        ("`count`, c=64, requests/s: salver run, `grpc.server`, gRPC against the best peer", ">= 3 x"),
+        ("`faces`, c=64, requests/s: salver, a service of its own, gRPC against grpcio", ">= 5 x"),
+    ],
+)
+def test_what_users_of_grpcio_wait_for_has_its_bars(asked: str, wanted: str) -> None:
+    assert wanted in [each.wanted for each in judge(Summary([]), Alone()) if each.title.startswith(asked)]
+
+
 def test_a_busy_servable_is_held_against_a_busy_stranger_by_the_medians_of_the_rounds() -> None:
     rounds = [Situations(1, 10, 12), Situations(1, 10, 90), Situations(1, 8, 11)]
     alone = Alone(isolation=median_of(rounds))

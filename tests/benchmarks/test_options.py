@@ -31,6 +31,18 @@ def test_a_group_stands_for_its_parts_in_the_order_of_the_run() -> None:
     )
 
 
+def test_the_calls_of_servicers_are_measured_of_grpcio_and_of_salver_under_the_same_scripts() -> None:
+    options = parse(["--only", "services"])
+    assert options.parts == ("empty", "echo", "count", "chat", "processes", "faces")
+    asked = {name: SERVERS[name] for name in options.servers if "empty" in SERVERS[name].workloads}
+    assert sorted((each.script, each.unsalvered) for each in asked.values()) == [
+        ("blocking", False),
+        ("blocking", True),
+        ("looped", False),
+        ("looped", True),
+    ]
+
+
 def test_only_servers_that_have_something_to_do_are_set_up() -> None:
     assert parse(["--only", "rows"]).servers == ("salver_one_worker", "salver_two_workers")
     assert parse(["--only", "instances"]).servers == ("mindspore_one_worker", "mindspore_two_workers")

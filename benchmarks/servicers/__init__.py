@@ -1,0 +1,1 @@
+"""Scripts with gRPC servers in them, which grpcio and `salver run` run as they are."""
