@@ -391,7 +391,8 @@ class Server:
     def retire(self) -> None:
         """End listeners, and connections once their calls are answered, whose peers are told to call elsewhere.
 
-        Health turns to NOT_SERVING, but no call is refused: what still comes from callers who have not heard is answered.
+        Health turns to NOT_SERVING, but no call is refused: what still comes from callers who have not heard is
+        answered.
         """
 
     def calls_in_flight(self) -> int: ...

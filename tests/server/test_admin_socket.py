@@ -24,7 +24,8 @@ def path(tmp_path: Path) -> Iterator[Path]:
     """Where a server with one version of m hears its admin."""
     add_version(tmp_path / "models", 1)
     with managed(Sources(tmp_path / "models")) as server:
-        admin = AdminSocket(tmp_path / "admin", Admin(server.manager, Reload(server.manager), list), server.live.serve_admin)
+        does = Admin(server.manager, Reload(server.manager), list)
+        admin = AdminSocket(tmp_path / "admin", does, server.live.serve_admin)
         admin.start()
         yield tmp_path / "admin"
         admin.stop()
