@@ -50,7 +50,8 @@ def test_check_tries_the_example_that_the_file_gives(servable: Path) -> None:
         timeout=50,
         check=False,
     )
-    assert (ran.returncode, ran.stderr) == (0, "")
+    # A busy machine may take its time, which is told.
+    assert (ran.returncode, [line for line in ran.stderr.splitlines() if "is still loading" not in line]) == (0, [])
     assert ran.stdout.splitlines()[-1] == "1 version loaded, 0 problems"
 
 

@@ -10,7 +10,7 @@ from support.http import get
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T], timeout: float = 20.0) -> T:
+def until(condition: Callable[[], T], timeout: float = 40.0) -> T:
     """The first true value that the condition gives. Fails when the time is up."""
     deadline = time.monotonic() + timeout
     while not (value := condition()):

@@ -158,18 +158,19 @@ def test_the_children_of_a_worker_end_with_it(tmp_path: Path) -> None:
         until(lambda: ended(grandchild))
 
 
+@pytest.mark.timeout(180)
 def test_nothing_leaks_over_many_restarts(tmp_path: Path, printed: Printed) -> None:
     file = tmp_path / "servable.py"
     with serving(orders("double", file, lanes=2), patience=Patience(backoff=AT_ONCE)):
         until(lambda: printed.count(r"\[double/1 worker 0\] warming up") == 1)
         files, threads = open_files(), threading.active_count()
-        for count in range(1, 16):
+        for count in range(1, 9):
             os.kill(worker_processes()[0], signal.SIGKILL)
             until(lambda count=count: printed.count("salver: double/1 worker 0 serves again") == count)  # type: ignore[misc]
         until(lambda: open_files() <= files and threading.active_count() <= threads)
     with supervising() as supervisor:
         before = open_files()
-        for _ in range(10):
+        for _ in range(5):
             with pytest.raises(Unusable):
                 supervisor.team(orders("dies", file)).open()
         until(lambda: open_files() <= before)
