@@ -125,8 +125,8 @@ class View:
     def __len__(self) -> int: ...
 
 # A column as the worker gives it: an array in C order, (element type, array) where the array's own format does not
-# tell it, or a list of text or of bytes.
-_Given = Buffer | tuple[str, Buffer] | list[str] | list[bytes]
+# tell it, a list of text or of bytes, one a row, or (shape, list) where a row has more of them.
+_Given = Buffer | tuple[str, Buffer] | list[str] | list[bytes] | tuple[tuple[int, ...], list[str] | list[bytes]]
 
 # (element type, shape, data)
 _Shown = tuple[str, tuple[int, ...], View | list[str] | list[bytes]]

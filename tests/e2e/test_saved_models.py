@@ -5,13 +5,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import grpc
 import numpy as np
 import pytest
 from support.http import get, post
 from support.protocols import PROTOCOLS, Protocol
 from support.saved_models import (
     FLOAT,
+    REGRESS,
+    mnist,
     predict_log,
     scaled,
     several,
@@ -22,6 +26,7 @@ from support.saved_models import (
     written,
 )
 from support.servables import write_servable
+from support.tensorflow import call, message
 from support.waiting import until
 
 from salver.client.api import Client
@@ -54,6 +59,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     write_records(written(models, "several", several()), predict_log({"x": tensor(FLOAT, [1, 2], 1, 2)}))
     write_servable(models, "authored", AUTHORED)
     shutil.copytree(models / "several" / "1", models / "authored" / "net")
+    written(models, "mnist", mnist())
+    written(models, "regressor", unary("Neg", method=REGRESS))
     # Nothing of this can be served, and nothing of it stops the others.
     written(models, "truncated", scaled(2)[:-9])
     written(models, "without_variables", with_variable())
@@ -103,6 +110,30 @@ def test_metadata_tells_the_signatures(server: Server) -> None:
         {"size": "-1", "name": ""},
         {"size": "2", "name": ""},
     ]
+
+
+def test_metadata_has_the_names_of_the_file(server: Server) -> None:
+    def told(model: str, signature: str = "serving_default") -> dict[str, Any]:
+        document = get(server.address, f"/v1/models/{model}/metadata").json
+        found: dict[str, Any] = document["metadata"]["signature_def"]["signature_def"][signature]
+        return found
+
+    network = told("mnist")
+    assert network["inputs"]["flatten_input"]["name"] == "serving_default_flatten_input:0"
+    assert network["outputs"]["dense_1"]["name"] == "StatefulPartitionedCall:0"
+    assert network["method_name"] == "tensorflow/serving/predict"
+    assert told("several", "swapped")["outputs"]["a"]["name"] == "y:0"
+    assert told("regressor")["method_name"] == "tensorflow/serving/regress"
+
+
+def test_a_missing_input_is_told_with_its_name_in_the_file(server: Server) -> None:
+    request = message("PredictRequest")(model_spec={"name": "mnist"})
+    request.inputs.add(key="picture")
+    with pytest.raises(grpc.RpcError) as refused:
+        call(server.address, "PredictionService", "Predict", request, "PredictResponse")
+    assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    wanted = "Signature input alias: flatten_input(feed name: serving_default_flatten_input:0) not found in request"
+    assert refused.value.details().startswith(wanted)
 
 
 def test_the_choice_and_its_reason_are_printed(server: Server) -> None:

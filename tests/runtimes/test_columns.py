@@ -30,6 +30,7 @@ UNDECLARED = Port("any", None, None)
         ([port("x", "float32")], [floats()]),
         ([Port("x", "float32", None)], [floats(1, 2, 3)]),
         ([port("x", "bytes", "n")], [[b"a"]]),
+        ([port("x", "bytes", "n", 2)], [np.array([[b"a", b"b"]], object)]),
         ([UNDECLARED, UNDECLARED], [floats(2), ["a"]]),
         ([port("x", None, 2)], [floats(2)]),
     ],
@@ -48,6 +49,9 @@ def test_what_fits_is_taken(ports: list[Port], columns: list[Column]) -> None:
         ([MATRIX, WORDS], [floats(3, 2), ["a", "b"]], "input words: str[n] was given str[2]"),
         ([MATRIX], [["a"]], "input matrix: float32[n, 2] was given str[1]"),
         ([WORDS], [[b"a"]], "input words: str[n] was given bytes[1]"),
+        ([port("x", "str", "n", 2)], [np.array([["a"]], object)], "input x: str[n, 2] was given str[1, 1]"),
+        ([port("x", "str", "n", 1)], [np.array([[b"a"]], object)], "input x: str[n, 1] was given bytes[1, 1]"),
+        ([port("x", "float32", 1, 1)], [np.array([["a"]], object)], "input x: float32[1, 1] was given str[1, 1]"),
         ([WORDS], [floats(1)], "input words: str[n] was given float32[1]"),
     ],
 )

@@ -77,7 +77,6 @@ def test_what_is_no_saved_model_for_serving_is_a_problem(tmp_path: Path, content
         ({}, Y, "has the signature 'f' without inputs or outputs"),
         ({"x": X}, {}, "has the signature 'f' without inputs or outputs"),
         ({"table": ("t:0", RESOURCE, ())}, Y, "has in 'f' the tensor 'table', which is DT_RESOURCE"),
-        ({"x": X}, {"classes": ("c:0", STRING, (-1, 3))}, "the text 'classes', of which a row is more than one"),
         ({"name": ("n:0", STRING, ())}, Y, "has in 'f' the text 'name', but input 'name' has no dimensions"),
         ({"name": ("n:0", STRING, (1,))}, Y, "input 'name' has the fixed leading dimension 1"),
     ],

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.saved_models import FLOAT, entries, predict_log, spec, tensor, write_records
+from support.saved_models import FLOAT, entries, predict_log, spec, tensor, texts, write_records
 
 from salver.authoring.spec import Port
 from salver.problems import Unusable
@@ -26,7 +26,7 @@ class Noting(ModelCode):
 
     def run(self, columns: Sequence[Column]) -> list[Column]:
         self.seen.append(columns)
-        if isinstance(columns[0], np.ndarray) and columns[0].min(initial=0) < 0:
+        if self.inputs[0].dtype == "float32" and np.min(columns[0], initial=0) < 0:
             raise StageFailed(Failure("it is below zero"))
         return []
 
@@ -66,6 +66,13 @@ def test_predictions_are_run_by_their_signature(file: Path, models: dict[str, No
     write_records(file, predict_log({"x": ROW}), predict_log({"x": one_row}, "serving_default"))
     replay(file.parent, models)
     assert [np.asarray(x).tolist() for [x] in models["serving_default"].seen] == [[[1, 2]], [[3, 4]]]
+
+
+def test_rows_of_several_texts_are_run_as_such(file: Path) -> None:
+    model = Noting(Port("words", "bytes", ("", 2)))
+    write_records(file, predict_log({"words": texts(b"a", b"b")}), predict_log({"words": texts(b"c", b"d", rows=1)}))
+    replay(file.parent, {"serving_default": model})
+    assert [np.asarray(words).tolist() for [words] in model.seen] == [[[b"a", b"b"]], [[b"c", b"d"]]]
 
 
 def test_examples_go_to_each_task_with_what_they_have_in_common(file: Path, models: dict[str, Noting]) -> None:

@@ -17,7 +17,7 @@ from salver.testing.server import Server
 ANSWERS = {
     "no input": "input size does not match signature: 0!=1 len({}) != len({flatten_input}).",
     "an input too many": "input size does not match signature: 2!=1 len({flatten_input,label}) != len({flatten_input})",
-    "another name": "Signature input alias: flatten_input(feed name: ",
+    "another name": "Signature input alias: flatten_input(feed name: serving_default_flatten_input:0)",
     "another size": "the shape [27,28,1], but [-1,28,28,1] is expected; without its first dimension it is one row",
     "another dtype": "Expects arg[0] to be float but double is provided",
     "text": "Expects arg[0] to be float but string is provided",

@@ -9,6 +9,7 @@ import tensorflow as tf
 from saved_model.texts import Texts, example, save
 from support.saved_models import unary, written
 from tensorflow_serving.apis import (
+    classification_pb2,
     get_model_metadata_pb2,
     predict_pb2,
     prediction_service_pb2_grpc,
@@ -63,6 +64,22 @@ def test_examples_are_regressed(stub: Any) -> None:
     assert [each.value for each in stub.Regress(request, 30.0).result.regressions] == [3, 7]
 
 
+def test_examples_are_classified_with_every_class(stub: Any) -> None:
+    request = classification_pb2.ClassificationRequest()
+    request.model_spec.name, request.model_spec.signature_name = "texts", "classify"
+    request.input.example_list.examples.extend([example(1, 2), example(3, 4)])
+    found = stub.Classify(request, 30.0).result.classifications
+    assert [[(each.label, each.score) for each in one.classes] for one in found] == [
+        [("small", 1), ("large", 2)],
+        [("small", 3), ("large", 4)],
+    ]
+
+
+def test_rows_of_several_texts_go_in_and_out(stub: Any) -> None:
+    reply = predict(stub, "texts", "join", words=[["a", "b"], ["c", ""]])
+    assert tf.make_ndarray(reply.outputs["joined"]).tolist() == [b"ab", b"c"]
+
+
 def test_a_value_that_the_model_does_not_take_is_told_in_its_words(stub: Any) -> None:
     with pytest.raises(grpc.RpcError) as refused:
         predict(stub, "texts", index=tf.constant([7]))
@@ -82,6 +99,7 @@ def test_metadata_is_that_of_the_file(stub: Any) -> None:
     request.model_spec.name = "texts"
     found = get_model_metadata_pb2.SignatureDefMap()
     stub.GetModelMetadata(request, 30.0).metadata["signature_def"].Unpack(found)
-    assert sorted(found.signature_def) == ["regress", "serving_default", "shout"]
+    assert sorted(found.signature_def) == ["classify", "join", "regress", "serving_default", "shout"]
     index = found.signature_def["serving_default"].inputs["index"]
+    assert index.name == "serving_default_index:0"
     assert (index.dtype, [dim.size for dim in index.tensor_shape.dim]) == (tf.int32.as_datatype_enum, [-1])

@@ -39,8 +39,9 @@ def tensor(dtype: int, dims: Sequence[int], *values: float) -> bytes:
     return number(1, dtype) + field(2, shape(dims)) + field(4, packed)
 
 
-def texts(*values: bytes) -> bytes:
-    return number(1, STRING) + field(2, shape([len(values)])) + b"".join(field(8, each) for each in values)
+def texts(*values: bytes, rows: int | None = None) -> bytes:
+    dims = [len(values)] if rows is None else [rows, len(values) // rows]
+    return number(1, STRING) + field(2, shape(dims)) + b"".join(field(8, each) for each in values)
 
 
 def node(name: str, operation: str, *inputs: str, **attributes: bytes) -> bytes:
@@ -106,12 +107,11 @@ def several() -> bytes:
     return saved_model(nodes, signatures)
 
 
-def unary(operation: str, dtype: int = FLOAT) -> bytes:
+def unary(operation: str, dtype: int = FLOAT, method: str = PREDICT) -> bytes:
     """One operation over rows of two."""
     nodes = [placeholder("x", dtype, (-1, 2)), node("y", operation, "x", T=number(6, dtype))]
-    return saved_model(
-        nodes, {"serving_default": signature({"x": ("x:0", dtype, (-1, 2))}, {"y": ("y:0", dtype, (-1, 2))})}
-    )
+    sides = ({"x": ("x:0", dtype, (-1, 2))}, {"y": ("y:0", dtype, (-1, 2))})
+    return saved_model(nodes, {"serving_default": signature(*sides, method)})
 
 
 def with_variable() -> bytes:

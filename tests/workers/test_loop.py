@@ -48,6 +48,8 @@ def twice(batch: Batch) -> list[Column]:
         (1.5, 3.0),
         ([[1, 2], [3, 4]], [[2, 4], [6, 8]]),
         ("ab", "abab"),
+        (["a", "b"], ["aa", "bb"]),
+        ([["a", "b"], ["c", "d"]], [["aa", "bb"], ["cc", "dd"]]),
         ({"b64": "AAE="}, {"b64": "AAEAAQ=="}),
         ([], []),
     ],
@@ -59,6 +61,13 @@ def test_values_of_all_kinds_go_through_a_lane(value: Any, answered: Any) -> Non
     typed = Servable("s", 1, "python", (Method("run", Contract(ports, OUTPUT, True), method.plan),), typed.stages[:1])
     with served(typed, {0: Code(twice)}) as call:
         assert call("run", {"x": value}) == {"y": answered}
+
+
+@pytest.mark.parametrize("far", [False, True])
+def test_rows_of_several_texts_run_together(far: bool) -> None:
+    with served(servable(), {0: Code(twice)}, far=far) as call:
+        answer = call("run", [{"x": ["a", "b"]}, {"x": ["", "é"]}])
+    assert answer == [{"y": ["aa", "bb"]}, {"y": ["", "éé"]}]
 
 
 @pytest.mark.parametrize("size", [1, 5_000, 100_000, 500_000])

@@ -124,6 +124,30 @@ def test_text_whose_rows_depend_on_each_other_is_run_row_by_row(
     assert run(program, "predict", [b"a"]) == [[b"A!"]]
 
 
+class Pairs(Shouting):
+    """Text in, two of it out."""
+
+    def __init__(self, alone: bool) -> None:
+        super().__init__()
+        self.outputs = (Port("loud", "bytes", ("", 2)),)
+        self._alone = alone
+
+    def run(self, columns: Any) -> list[Column]:
+        more = b"" if self._alone else b"!" * len(columns[0])
+        return [np.array([[each, each.upper() + more] for each in columns[0]], np.object_)]
+
+
+@pytest.mark.parametrize(("alone", "most"), [(True, 8), (False, 1)])
+def test_rows_may_have_several_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alone: bool, most: int) -> None:
+    monkeypatch.setattr(plain_model, "load_model", lambda *_: Pairs(alone))
+    program = load(tmp_path / "net.text")
+    [stage] = program.manifest.servable.stages
+    assert (stage.unbatched, stage.policy.max_batch_size) == (None, most)
+    assert [str(port) for port in stage.outputs] == ["loud: bytes[2]"]
+    [loud] = run(program, "predict", [b"a"])
+    assert np.asarray(loud).tolist() == [[b"a", b"A" if alone else b"A!"]]
+
+
 def test_examples_are_run_together_untried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code = Shouting()
     code.rows_together = True

@@ -14,6 +14,6 @@ pub use contract::{Contract, Dim, Port};
 pub use dtype::DType;
 pub use error::{Code, Error, Fault, Resource, Result, Shown};
 pub use part::{join_columns, Answer, Item, Part, Signature};
-pub use servable::{Batching, Method, Plan, Policy, Rpc, Servable, Service, Source, StageSpec, Step};
+pub use servable::{Batching, Method, Origin, Plan, Policy, Rpc, Servable, Service, Source, StageSpec, Step};
 pub use shape::Shape;
 pub use tensor::{aligned, Data, Tensor};

@@ -97,6 +97,18 @@ pub struct Method {
     /// Whether each row is answered by a sequence of items, as its last stage gives them.
     #[serde(default)]
     pub sequence: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+}
+
+/// What a SavedModel says of a signature beside its contract; names of tensors are by input and by output.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Origin {
+    /// Empty if it says none.
+    pub method_name: String,
+    pub inputs: BTreeMap<String, String>,
+    pub outputs: BTreeMap<String, String>,
 }
 
 /// A service of a `.proto` file, some of whose methods are methods of this servable too.
@@ -212,6 +224,7 @@ mod tests {
             contract: contract.clone(),
             plan: plan.clone(),
             sequence: false,
+            origin: None,
         };
         let methods = methods.iter().map(method).collect();
         Servable { name: "s".into(), version: 1, runtime: "none".into(), methods, stages: vec![], services: vec![] }
@@ -239,5 +252,21 @@ mod tests {
         broken.methods[0].plan.steps = vec![Step { stage: 0, inputs: vec![] }];
         assert!(broken.check().unwrap_err().contains("does not exist"));
         assert!(Servable::from_json("{").is_err());
+    }
+
+    #[test]
+    fn what_a_saved_model_says_is_kept_and_left_out_where_there_is_none() {
+        let text = r#"{"name": "s", "version": 1, "runtime": "openvino", "stages": [], "methods": [{
+            "name": "m", "contract": {"inputs": [], "outputs": [], "batched": true},
+            "plan": {"steps": [], "outputs": []}, "sequence": false,
+            "origin": {"method_name": "tensorflow/serving/regress", "inputs": {"x": "serve_x:0"}, "outputs": {}}}]}"#;
+        let read = Servable::from_json(text).unwrap();
+        let origin = Origin {
+            method_name: "tensorflow/serving/regress".into(),
+            inputs: [("x".to_string(), "serve_x:0".to_string())].into(),
+            outputs: BTreeMap::new(),
+        };
+        assert_eq!(read.methods[0].origin, Some(origin));
+        assert!(!serde_json::to_string(&servable(&["m"])).unwrap().contains("origin"));
     }
 }

@@ -165,6 +165,7 @@ mod tests {
             contract: contract.clone(),
             plan: plan.clone(),
             sequence: false,
+            origin: None,
         };
         let methods = methods.iter().map(method).collect();
         (

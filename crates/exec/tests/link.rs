@@ -48,6 +48,7 @@ fn servable(policy: Policy, sequence: bool) -> Servable {
         contract: Contract { inputs: vec![port("x")], outputs: vec![port("y")], batched: true },
         plan: Plan { steps: vec![Step { stage, inputs: vec![Source::Input(0)] }], outputs: vec![Source::Step(0, 0)] },
         sequence,
+        origin: None,
     };
     Servable {
         name: "s".into(),

@@ -3,7 +3,7 @@ use std::os::fd::RawFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 use salver_core::{DType, Fault, Shape, Tensor};
@@ -169,15 +169,19 @@ fn shown<'py>(py: Python<'py>, tensor: &Tensor) -> PyResult<Bound<'py, PyTuple>>
     PyTuple::new(py, [PyString::intern(py, tensor.dtype().name()).into_any(), shape.into_any(), data])
 }
 
-/// A column as Python gives it: an array, (element type, array), or a list of text or of bytes.
+/// A column as Python gives it: an array, (element type, array), or a list of text or of bytes, if not by itself one
+/// value a row, (shape, list).
 fn given<'a>(object: &'a Bound<'_, PyAny>) -> PyResult<Column<'a>> {
     if let Ok(values) = object.cast::<PyList>() {
-        return variable(values);
+        return variable(values, [values.len()].as_slice().into());
     }
     if let Ok(pair) = object.cast::<PyTuple>() {
-        let (name, array): (String, Bound<'_, PyAny>) = pair.extract()?;
-        let dtype = DType::from_name(&name);
-        return fixed(Array::new(&array, dtype)?);
+        let (about, data): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair.extract()?;
+        if let Ok(values) = data.cast::<PyList>() {
+            return variable(values, Shape::new(about.extract::<Vec<usize>>()?));
+        }
+        let dtype = DType::from_name(&about.extract::<String>()?);
+        return fixed(Array::new(&data, dtype)?);
     }
     fixed(Array::new(object, None)?)
 }
@@ -187,7 +191,11 @@ fn fixed<'a>(array: Array<'a>) -> PyResult<Column<'a>> {
     Ok(Column { dtype, shape, data: vec![Box::new(array)] })
 }
 
-fn variable<'a>(values: &Bound<'_, PyList>) -> PyResult<Column<'a>> {
+fn variable<'a>(values: &Bound<'_, PyList>, shape: Shape) -> PyResult<Column<'a>> {
+    if shape.elements() != Some(values.len()) {
+        let told = format!("{} values are no tensor of the shape {shape}", values.len());
+        return Err(PyErr::new::<PyValueError, _>(told));
+    }
     let text = values.iter().next().is_some_and(|first| first.is_instance_of::<PyString>());
     let bytes = |value: Bound<'_, PyAny>| -> PyResult<Box<dyn Source>> {
         Ok(Box::new(match text {
@@ -197,5 +205,5 @@ fn variable<'a>(values: &Bound<'_, PyList>) -> PyResult<Column<'a>> {
     };
     let data: Vec<Box<dyn Source>> = values.iter().map(bytes).collect::<PyResult<_>>()?;
     let dtype = if text { DType::Str } else { DType::Bytes };
-    Ok(Column { dtype, shape: Shape::new([data.len()]), data })
+    Ok(Column { dtype, shape, data })
 }

@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from salver.authoring.spec import Port
-from salver.workers.stage import Column
+from salver.workers.stage import Column, texts
 
 _TEXTS = {"str": str, "bytes": bytes}
 
@@ -34,10 +36,11 @@ def leaves(results: object) -> Iterator[Any]:
 def _has_dtype(port: Port, column: Column) -> bool:
     if port.dtype is None:
         return True
-    if isinstance(column, list):
+    values = texts(column)
+    if values is not None:
         text = _TEXTS.get(port.dtype)
-        return text is not None and all(isinstance(value, text) for value in column)
-    return column.dtype.name == port.dtype
+        return text is not None and all(isinstance(value, text) for value in values)
+    return not isinstance(column, list) and column.dtype.name == port.dtype
 
 
 def _has_dims(port: Port, shape: Sequence[int], lengths: dict[str, int]) -> bool:
@@ -54,4 +57,7 @@ def _has_dims(port: Port, shape: Sequence[int], lengths: dict[str, int]) -> bool
 
 
 def _dtype(column: Column) -> str:
-    return type(next(iter(column), "")).__name__ if isinstance(column, list) else column.dtype.name
+    values = texts(column)
+    if values is not None:
+        return type(next(iter(values), "")).__name__
+    return np.asarray(column).dtype.name

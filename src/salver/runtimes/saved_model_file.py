@@ -117,11 +117,9 @@ def ports(path: Path, name: str, signature: SavedSignature) -> Signature:
     )
     texts = [port for port in (*inputs, *outputs) if port.dtype == "bytes"]
     problem = leading_problem(inputs, outputs) if texts else None
-    inner = [port for port in texts if port.dims is not None and len(port.dims) > 1]
-    if problem is not None or inner:
-        why = f", but {problem}" if problem else ", of which a row is more than one"
-        remedy = "export a signature whose rows have one text each, in tensors with a free leading dimension"
-        raise Unusable(path, f"has in '{name}' the text '{(inner or texts)[0].name}'{why}", remedy)
+    if problem is not None:
+        remedy = "export a signature whose tensors all have a free leading dimension"
+        raise Unusable(path, f"has in '{name}' the text '{texts[0].name}', but {problem}", remedy)
     return Signature(inputs, outputs)
 
 

@@ -65,8 +65,8 @@ def _set_threads(threads: int) -> None:
 
 
 def _column(array: Any) -> Column:
-    """Text comes as Python objects."""
-    column: Column = list(array) if array.dtype.kind == "O" else array
+    """Text comes as Python objects; where a row is one, they are a list."""
+    column: Column = list(array) if array.dtype.kind == "O" and array.ndim == 1 else array
     return column
 
 

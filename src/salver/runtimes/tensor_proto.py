@@ -50,7 +50,7 @@ def constant(dtype: int) -> str:
 
 
 def array_of(tensor: Message) -> "Column":
-    """The tensor; of text a list of its rows. Too few values are filled up with the last of them.
+    """The tensor; of text a list, unless it has several dimensions. Too few values are filled up with the last of them.
 
     Raises Malformed for what is no tensor, or none that a model here could take.
     """
@@ -82,14 +82,15 @@ def _shape(shape: Message) -> list[int]:
     return sizes
 
 
-def _texts(tensor: Message, shape: list[int]) -> list[bytes]:
-    if len(shape) > 1:
-        raise Malformed(f"it has text of the shape {shape}; a row of text is one value")
+def _texts(tensor: Message, shape: list[int]) -> "Column":
+    import numpy as np
+
     given = [bytes(each) for each in tensor.values(_TEXTS) if not isinstance(each, int)]
     count = math.prod(shape)
     if count > _MOST_TEXTS:
         raise Malformed(f"it has {count} texts, which are more than {_MOST_TEXTS}")
-    return (given + [given[-1] if given else b""] * (count - len(given)))[:count]
+    values = (given + [given[-1] if given else b""] * (count - len(given)))[:count]
+    return values if len(shape) < 2 else np.array(values, np.object_).reshape(shape)
 
 
 def _values(tensor: Message, dtype: str) -> "NDArray[Any]":

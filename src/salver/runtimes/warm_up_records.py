@@ -99,8 +99,10 @@ def _column(port: Port, given: Mapping[str, Message]) -> Column:
     if port.name not in given:
         return np.zeros(0, np.bool_)
     column = array_of(given[port.name])
-    one_row = isinstance(column, np.ndarray) and port.dims is not None and column.ndim == len(port.dims) - 1
-    return column[np.newaxis] if one_row else column  # type: ignore[call-overload]
+    if isinstance(column, list):
+        return np.array([column], np.object_) if port.dims is not None and len(port.dims) == 2 else column
+    one_row = port.dims is not None and column.ndim == len(port.dims) - 1
+    return column[np.newaxis] if one_row else column
 
 
 def _examples(given: Message) -> list[bytes]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from salver._native import View
-from salver.workers.stage import Column, Failure, Kind, Piece
+from salver.workers.stage import Column, Failure, Kind, Piece, texts
 
 Shown = tuple[str, tuple[int, ...], View | list[str] | list[bytes]]
 Failed = tuple[str, str, str, int, str]
@@ -18,9 +18,13 @@ _LONGEST = 8192
 def shown(column: Shown) -> Column:
     """What was received, as a stage gets it."""
     name, shape, data = column
+    array: NDArray[Any]
     if isinstance(data, list):
-        return data
-    array: NDArray[Any] = np.ndarray(shape, _dtype(name), cast(Any, data))
+        if len(shape) == 1:
+            return data
+        array = np.array(data, np.object_).reshape(shape)
+    else:
+        array = np.ndarray(shape, _dtype(name), cast(Any, data))
     return array
 
 
@@ -38,6 +42,8 @@ def given(column: Column) -> Any:
     """What a stage gave, as the link takes it."""
     if not isinstance(column, np.ndarray):
         return column
+    if column.dtype.kind == "O":
+        return column.shape, texts(column)
     if not column.flags.c_contiguous:
         column = np.ascontiguousarray(column)
     if column.dtype.kind == "V" and column.dtype.name == "bfloat16":

@@ -3,14 +3,23 @@
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 # One input or output of a batch: an array whose leading dimension is the rows, or a list of one text or bytes
-# object for each row. Arrays of inputs are read-only views that stay valid as long as somebody holds them.
+# object for each row. Rows of more than one are an array of such objects. Arrays of numbers are, as inputs, read-only
+# views that stay valid as long as somebody holds them.
 Column = NDArray[np.generic] | list[str] | list[bytes]
+
+
+def texts(column: Column) -> list[Any] | None:
+    """The text or bytes objects of a column, row by row; None if it holds numbers."""
+    if isinstance(column, list):
+        return column
+    values: list[Any] | None = column.ravel().tolist() if column.dtype.kind == "O" else None
+    return values
 
 
 Kind = Literal["raised", "invalid", "output"]

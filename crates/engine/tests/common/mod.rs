@@ -52,7 +52,7 @@ pub fn method(name: &str, inputs: usize, steps: &[(usize, &[Source])], outputs: 
     let contract = Contract { inputs: ports(inputs), outputs: ports(outputs.len()), batched: true };
     let step = |&(stage, inputs): &(usize, &[Source])| Step { stage, inputs: inputs.to_vec() };
     let plan = Plan { steps: steps.iter().map(step).collect(), outputs: outputs.to_vec() };
-    Method { name: name.into(), contract, plan, sequence: false }
+    Method { name: name.into(), contract, plan, sequence: false, origin: None }
 }
 
 pub fn servable(stages: Vec<StageSpec>, methods: Vec<Method>) -> Servable {

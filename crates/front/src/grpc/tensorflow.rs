@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Response};
 use salver_core::Error;
 use salver_wire::tensorflow::{
-    grpc_status, Form, Inference, MetadataRequest, MultiInference, Origins, Predict, ReloadRequest, StatusRequest, Task,
+    grpc_status, Form, Inference, MetadataRequest, MultiInference, Predict, ReloadRequest, StatusRequest, Task,
 };
 use salver_wire::GrpcReply;
 use tokio::time::timeout_at;
@@ -110,7 +110,7 @@ fn metadata(shared: &Shared, message: Bytes) -> Result<GrpcReply, Error> {
     let request = MetadataRequest::parse(message)?;
     let found = request.target().and_then(|target| find_target(shared, &target));
     Ok(match found {
-        Ok((version, _)) => request.grpc(version.servable(), &Origins::default()),
+        Ok((version, _)) => request.grpc(version.servable()),
         Err(error) => request.refuse(&error),
     })
 }

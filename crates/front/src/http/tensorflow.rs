@@ -6,7 +6,7 @@ use http::request::Parts;
 use hyper::body::Incoming;
 use salver_core::Error;
 use salver_wire::tensorflow::rest::{is_protobuf, Binary, Inference, Predict, Route};
-use salver_wire::tensorflow::{http_reply, listing, MetadataRequest, Origins, Spec, StatusRequest, Task};
+use salver_wire::tensorflow::{http_reply, listing, MetadataRequest, Spec, StatusRequest, Task};
 use salver_wire::HttpReply;
 
 use super::routes::{header, receive, refused, Received};
@@ -42,7 +42,7 @@ fn metadata(shared: &Shared, address: Spec) -> HttpReply {
     let request = MetadataRequest::at(address);
     let found = request.target().and_then(|target| find_target(shared, &target));
     match found {
-        Ok((version, _)) => request.http(version.servable(), &Origins::default()),
+        Ok((version, _)) => request.http(version.servable()),
         Err(error) => request.refuse_http(&error),
     }
 }

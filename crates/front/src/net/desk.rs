@@ -230,7 +230,7 @@ mod tests {
         };
         let contract = Contract { inputs: vec![port("x")], outputs: vec![port("y")], batched: true };
         let plan = Plan { steps: vec![], outputs: vec![Source::Input(0)] };
-        let methods = vec![Method { name: "echo".into(), contract, plan, sequence: false }];
+        let methods = vec![Method { name: "echo".into(), contract, plan, sequence: false, origin: None }];
         Version::new(Servable {
             name: "s".into(),
             version: 1,

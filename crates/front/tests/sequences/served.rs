@@ -31,7 +31,13 @@ fn stage(name: &str, context: bool, batching: Batching) -> StageSpec {
 fn method(name: &str, stage: usize, sequence: bool) -> Method {
     let contract = Contract { inputs: vec![port("x")], outputs: vec![port("y")], batched: true };
     let steps = vec![Step { stage, inputs: vec![Source::Input(0)] }];
-    Method { name: name.into(), contract, plan: Plan { steps, outputs: vec![Source::Step(0, 0)] }, sequence }
+    Method {
+        name: name.into(),
+        contract,
+        plan: Plan { steps, outputs: vec![Source::Step(0, 0)] },
+        sequence,
+        origin: None,
+    }
 }
 
 pub fn served() -> Served {

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use salver_core::{DType, Data, Error, Port, Result, Tensor};
+use salver_core::{DType, Data, Error, Origin, Port, Result, Tensor};
 
 use super::dtypes;
 use super::errors::joined;
+use super::signatures::feed_name;
 use super::tensor::{Given, Trouble};
 use crate::leading::{bad_request, names, Check};
 
@@ -20,11 +21,12 @@ pub(super) fn check_count(check: &Check<'_>, given: &BTreeSet<&str>) -> Result<(
     Ok(())
 }
 
-pub(super) fn missing(check: &Check<'_>, input: &str, given: &BTreeSet<&str>) -> Error {
+pub(super) fn missing(check: &Check<'_>, origin: Option<&Origin>, input: &str, given: &BTreeSet<&str>) -> Error {
     let optional = check.contract.inputs.iter().filter(|input| input.optional);
     let defaults = optional.map(|input| input.name.as_str()).collect();
+    let feed = feed_name(origin, input);
     bad_request(format!(
-        "Signature input alias: {input}(feed name: {input}:0) not found in request and no default value provided. \
+        "Signature input alias: {input}(feed name: {feed}) not found in request and no default value provided. \
          Inputs expected to be in the request {{{}}}, or default input alias set: {}",
         joined(given),
         joined(&defaults)

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::errors::{json, Api, Asked};
 use super::predict::named;
-use super::signatures::{dtype, signatures, Info, Origins, Signature};
+use super::signatures::{dtype, signatures, Info, Signature};
 use super::spec::Spec;
 use crate::leading::bad_request;
 use crate::protobuf::write::{field_size, key, number, number_size, text, text_size};
@@ -58,9 +58,9 @@ impl MetadataRequest {
     }
 
     /// A `GetModelMetadataResponse`.
-    pub fn grpc(&self, servable: &Servable, origins: &Origins) -> GrpcReply {
+    pub fn grpc(&self, servable: &Servable) -> GrpcReply {
         let mut map = Vec::new();
-        for signature in signatures(servable, origins) {
+        for signature in signatures(servable) {
             entry(&mut map, 1, signature.name, &signature_def(&signature));
         }
         let mut any = Vec::new();
@@ -73,8 +73,8 @@ impl MetadataRequest {
     }
 
     /// The same as JSON.
-    pub fn http(&self, servable: &Servable, origins: &Origins) -> HttpReply {
-        let signatures = signatures(servable, origins);
+    pub fn http(&self, servable: &Servable) -> HttpReply {
+        let signatures = signatures(servable);
         let by_name = signatures.iter().map(|signature| (signature.name, SignatureDocument::of(signature))).collect();
         let document = Document {
             model_spec: SpecDocument { name: &self.0.name, signature_name: "", version: servable.version.to_string() },

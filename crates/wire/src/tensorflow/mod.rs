@@ -47,7 +47,6 @@ pub use multi::{MultiInference, MultiTask};
 pub use predict::Predict;
 pub use reload::ReloadRequest;
 pub use results::Task;
-pub use signatures::{Origin, Origins};
 pub use spec::{Spec, Which};
 pub use status::{listing, State, StatusRequest, VersionStatus};
 pub use tensor::Form;

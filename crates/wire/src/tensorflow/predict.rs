@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use bytes::Bytes;
-use salver_core::{Answer, Error, Method, Part, Result, Servable, Tensor};
+use salver_core::{Answer, Error, Method, Origin, Part, Result, Servable, Tensor};
 use smallvec::SmallVec;
 
 use super::errors::{Api, Asked};
@@ -61,7 +61,7 @@ impl Predict {
         Predict { spec: Some(Spec { signature, ..address }), ..self }
     }
 
-    fn columns(&self, check: &Check<'_>) -> Result<(Vec<Tensor>, Selection)> {
+    fn columns(&self, check: &Check<'_>, origin: Option<&Origin>) -> Result<(Vec<Tensor>, Selection)> {
         let names: BTreeSet<&str> = self.inputs.iter().map(|input| input.name.as_str()).collect();
         check_count(check, &names)?;
         let message = Fields::new(MESSAGE, &self.body);
@@ -74,7 +74,7 @@ impl Predict {
                     Some(read.map_err(|trouble| untangled(trouble, check, &port.name))?)
                 }
                 None if port.optional => None,
-                None => return Err(missing(check, &port.name, &names)),
+                None => return Err(missing(check, origin, &port.name, &names)),
             });
         }
         check_names(check, &names)?;
@@ -119,7 +119,7 @@ impl Exchange for Predict {
     fn parts(&mut self, _servable: &Servable, method: &Method) -> Result<Vec<Part>> {
         let model = named(self.spec.as_ref())?.name.as_str();
         let check = Check { model, method: &method.name, contract: &method.contract };
-        let (columns, selection) = self.columns(&check)?;
+        let (columns, selection) = self.columns(&check, method.origin.as_ref())?;
         let parts = check.part(columns)?;
         self.selection = selection;
         Ok(parts)

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use salver_core::{Method, Port, Servable};
-use serde::Deserialize;
+use salver_core::{Method, Origin, Port, Servable};
 
 use super::dtypes;
 use super::results::Task;
@@ -12,29 +11,10 @@ use crate::leading::wire_shape;
 
 const PREDICT: &str = "tensorflow/serving/predict";
 
-/// What a SavedModel says of its signatures beside what their contracts say, by signature.
+/// A method in TensorFlow's words.
 ///
-/// Where it says nothing, which is the default, a tensor's name is `<input>:0`, and the method name is that of the
-/// task that a method's inputs and outputs look like.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(transparent)]
-pub struct Origins(BTreeMap<String, Origin>);
-
-/// The same of one signature; names of tensors are by input and by output.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Origin {
-    pub method_name: Option<String>,
-    pub inputs: BTreeMap<String, String>,
-    pub outputs: BTreeMap<String, String>,
-}
-
-impl Origins {
-    pub fn new(origins: impl IntoIterator<Item = (String, Origin)>) -> Origins {
-        Origins(origins.into_iter().collect())
-    }
-}
-
+/// Where no SavedModel says otherwise, a tensor's name is `<input>:0`, and the method name is that of the task that the
+/// method's inputs and outputs look like.
 pub(super) struct Signature<'a> {
     pub(super) name: &'a str,
     pub(super) method_name: &'a str,
@@ -55,23 +35,23 @@ pub(super) struct Info<'a> {
 }
 
 /// The signatures of a servable: its public methods, and its default one as `serving_default` if none has that name.
-pub(super) fn signatures<'a>(servable: &'a Servable, origins: &'a Origins) -> Vec<Signature<'a>> {
+pub(super) fn signatures(servable: &Servable) -> Vec<Signature<'_>> {
     let public = servable.methods.iter().filter(|method| !method.name.starts_with('@'));
-    let mut signatures: Vec<_> = public.map(|method| Signature::of(&method.name, method, origins)).collect();
+    let mut signatures: Vec<_> = public.map(|method| Signature::of(&method.name, method)).collect();
     let default = servable.default_method().and_then(|index| servable.methods.get(index));
     if let (Some(default), None) = (default, servable.method(DEFAULT_SIGNATURE)) {
-        signatures.push(Signature::of(DEFAULT_SIGNATURE, default, origins));
+        signatures.push(Signature::of(DEFAULT_SIGNATURE, default));
     }
     signatures
 }
 
 impl<'a> Signature<'a> {
-    fn of(name: &'a str, method: &'a Method, origins: &'a Origins) -> Signature<'a> {
-        let (contract, origin) = (&method.contract, origins.0.get(&method.name));
+    fn of(name: &'a str, method: &'a Method) -> Signature<'a> {
+        let (contract, origin) = (&method.contract, method.origin.as_ref());
         let infos = |ports: &'a [Port], tensors: Option<&BTreeMap<String, String>>| {
             ports.iter().map(|port| Info::of(port, contract.batched, tensors)).collect()
         };
-        let said = origin.and_then(|origin| origin.method_name.as_deref());
+        let said = origin.map(|origin| origin.method_name.as_str()).filter(|name| !name.is_empty());
         let looks = || [Task::Classify, Task::Regress].into_iter().find(|task| task.fits(contract));
         Signature {
             name,
@@ -85,14 +65,22 @@ impl<'a> Signature<'a> {
 
 impl<'a> Info<'a> {
     fn of(port: &'a Port, batched: bool, tensors: Option<&BTreeMap<String, String>>) -> Info<'a> {
-        let said = tensors.and_then(|tensors| tensors.get(&port.name)).cloned();
         Info {
             alias: &port.name,
-            tensor: said.unwrap_or_else(|| format!("{}:0", port.name)),
+            tensor: tensor_name(tensors, &port.name),
             dtype: dtype(port),
             dims: port.dims.as_ref().map(|dims| wire_shape(dims, batched)),
         }
     }
+}
+
+/// The name of an input's tensor in the graph.
+pub(super) fn feed_name(origin: Option<&Origin>, input: &str) -> String {
+    tensor_name(origin.map(|origin| &origin.inputs), input)
+}
+
+fn tensor_name(said: Option<&BTreeMap<String, String>>, port: &str) -> String {
+    said.and_then(|tensors| tensors.get(port)).cloned().unwrap_or_else(|| format!("{port}:0"))
 }
 
 /// The number of a port's type, 0 where none is declared.

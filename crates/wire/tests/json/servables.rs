@@ -21,7 +21,7 @@ pub fn document(name: &str) -> Port {
 pub fn echo(ports: Vec<Port>) -> Servable {
     let contract = Contract { inputs: ports.clone(), outputs: ports, batched: true };
     let plan = Plan { steps: vec![], outputs: vec![] };
-    let methods = vec![Method { name: "predict".into(), contract, plan, sequence: false }];
+    let methods = vec![Method { name: "predict".into(), contract, plan, sequence: false, origin: None }];
     Servable { name: "echo".into(), version: 1, runtime: "none".into(), methods, stages: vec![], services: vec![] }
 }
 

@@ -24,7 +24,13 @@ pub fn untyped(name: &str) -> Port {
 
 pub fn method(inputs: Vec<Port>, outputs: Vec<Port>, batched: bool) -> Method {
     let plan = Plan { steps: vec![], outputs: vec![] };
-    Method { name: "predict".into(), contract: Contract { inputs, outputs, batched }, plan, sequence: false }
+    Method {
+        name: "predict".into(),
+        contract: Contract { inputs, outputs, batched },
+        plan,
+        sequence: false,
+        origin: None,
+    }
 }
 
 /// `y = x1 + x2` of 2x2 floats.

@@ -119,7 +119,7 @@ pub const ROW: &[Dim] = &[Dim::Fixed(2), Dim::Fixed(2)];
 pub fn servable(inputs: Vec<Port>, outputs: Vec<Port>) -> Servable {
     let contract = Contract { inputs, outputs, batched: true };
     let plan = Plan { steps: vec![], outputs: vec![] };
-    let method = Method { name: "add_common".into(), contract, plan, sequence: false };
+    let method = Method { name: "add_common".into(), contract, plan, sequence: false, origin: None };
     Servable {
         name: "add".into(),
         version: 1,

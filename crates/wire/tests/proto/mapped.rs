@@ -34,7 +34,7 @@ pub fn servable(rpc: &str, sequence: bool, inputs: Ports, outputs: Ports) -> Ser
     };
     let contract = Contract { inputs: ports(inputs), outputs: ports(outputs), batched: true };
     let plan = Plan { steps: vec![], outputs: vec![] };
-    let method = Method { name: "m".into(), contract, plan, sequence };
+    let method = Method { name: "m".into(), contract, plan, sequence, origin: None };
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/proto/kinds.proto");
     let descriptors = STANDARD.encode(compile(&path, &[]).unwrap());
     let rpc = Rpc { rpc: rpc.into(), method: "m".into(), inputs: fields(inputs), outputs: fields(outputs) };

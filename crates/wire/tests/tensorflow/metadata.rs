@@ -2,7 +2,7 @@
 
 use prost::Message;
 use salver_core::{DType, Servable};
-use salver_wire::tensorflow::{grpc_status, MetadataRequest, Origin, Origins};
+use salver_wire::tensorflow::{grpc_status, MetadataRequest};
 
 use crate::inference::{classifier, regressor};
 use crate::messages::*;
@@ -13,9 +13,9 @@ fn asked(fields: &[&str]) -> bytes::Bytes {
     bytes(&GetModelMetadataRequest { model_spec: spec("m"), metadata_field })
 }
 
-fn described(servable: &Servable, origins: &Origins) -> SignatureDefMap {
+fn described(servable: &Servable) -> SignatureDefMap {
     let request = MetadataRequest::parse(asked(&["signature_def"])).unwrap();
-    let response: GetModelMetadataResponse = read(&request.grpc(servable, origins));
+    let response: GetModelMetadataResponse = read(&request.grpc(servable));
     assert_eq!(response.model_spec, answered("m", 7, ""));
     let any = &response.metadata["signature_def"];
     assert_eq!(any.type_url, "type.googleapis.com/tensorflow.serving.SignatureDefMap");
@@ -30,7 +30,7 @@ fn info(name: &str, dtype: i32, dims: Option<&[i64]>) -> TensorInfo {
 
 #[test]
 fn signatures_are_contracts() {
-    let map = described(&mnist(), &Origins::default());
+    let map = described(&mnist());
     assert_eq!(map.signature_def.keys().collect::<Vec<_>>(), ["serving_default"]);
     let signature = &map.signature_def["serving_default"];
     assert_eq!(signature.inputs["images"], info("images:0", 1, Some(&[-1, 28, 28, 1])));
@@ -42,7 +42,7 @@ fn signatures_are_contracts() {
 fn every_public_method_is_a_signature_and_one_is_the_default() {
     let contract = |name: &str, batched| method(name, vec![untyped("x")], vec![port("y", DType::I8, &[-1])], batched);
     let many = servable(vec![contract("predict", true), contract("shout", false), contract("@call_m_0", true)]);
-    let map = described(&many, &Origins::default());
+    let map = described(&many);
     assert_eq!(map.signature_def.keys().collect::<Vec<_>>(), ["predict", "serving_default", "shout"]);
     assert_eq!(map.signature_def["serving_default"], map.signature_def["predict"]);
     assert_eq!(map.signature_def["predict"].inputs["x"], info("x:0", 0, None));
@@ -52,9 +52,7 @@ fn every_public_method_is_a_signature_and_one_is_the_default() {
 
 #[test]
 fn classifiers_and_regressors_are_known_by_their_looks() {
-    let name = |servable: &Servable| {
-        described(servable, &Origins::default()).signature_def["serving_default"].method_name.clone()
-    };
+    let name = |servable: &Servable| described(servable).signature_def["serving_default"].method_name.clone();
     assert_eq!(name(&classifier()), "tensorflow/serving/classify");
     assert_eq!(name(&regressor()), "tensorflow/serving/regress");
     let numbers = one(vec![port("inputs", DType::F32, &[2])], vec![port("outputs", DType::F32, &[1])]);
@@ -63,27 +61,24 @@ fn classifiers_and_regressors_are_known_by_their_looks() {
 
 #[test]
 fn what_a_saved_model_says_of_itself_is_shown() {
-    let text = r#"{"serving_default": {"method_name": "tensorflow/serving/regress",
-        "inputs": {"images": "serving_default_images:0"}, "outputs": {"scores": "StatefulPartitionedCall:0"}}}"#;
-    let read: Origins = serde_json::from_str(text).unwrap();
-    let origin = Origin {
-        method_name: Some("tensorflow/serving/regress".into()),
-        inputs: [("images".to_string(), "serving_default_images:0".to_string())].into(),
-        outputs: [("scores".to_string(), "StatefulPartitionedCall:0".to_string())].into(),
-    };
-    for origins in [read, Origins::new([("serving_default".to_string(), origin)])] {
-        let signature = &described(&mnist(), &origins).signature_def["serving_default"];
-        assert_eq!(signature.inputs["images"].name, "serving_default_images:0");
-        assert_eq!(signature.outputs["scores"].name, "StatefulPartitionedCall:0");
-        assert_eq!(signature.method_name, "tensorflow/serving/regress");
-    }
+    let inputs = [("images", "serving_default_images:0")];
+    let told = exported(mnist(), "tensorflow/serving/regress", &inputs, &[("scores", "StatefulPartitionedCall:0")]);
+    let signature = &described(&told).signature_def["serving_default"];
+    assert_eq!(signature.inputs["images"].name, "serving_default_images:0");
+    assert_eq!(signature.outputs["scores"].name, "StatefulPartitionedCall:0");
+    assert_eq!(signature.method_name, "tensorflow/serving/regress");
+    let silent = &described(&exported(classifier(), "", &[], &[])).signature_def["serving_default"];
+    assert_eq!(
+        (silent.method_name.as_str(), silent.inputs["inputs"].name.as_str()),
+        ("tensorflow/serving/classify", "inputs:0")
+    );
 }
 
 #[test]
 fn inputs_that_may_be_left_out_have_a_default_to_show_it() {
     let inputs = vec![port("x", DType::F32, &[]), optional(port("k", DType::I32, &[]))];
     let servable = one(inputs, vec![port("y", DType::F32, &[])]);
-    let signature = &described(&servable, &Origins::default()).signature_def["serving_default"];
+    let signature = &described(&servable).signature_def["serving_default"];
     assert_eq!(signature.defaults.iter().collect::<Vec<_>>(), [(&"k".to_string(), &empty(3, &[0]))]);
 }
 
@@ -109,7 +104,7 @@ fn requests_must_ask_for_signatures_and_nothing_else() {
 fn over_rest_it_is_the_same_as_json() {
     let inputs = vec![port("x", DType::F32, &[2]), optional(untyped("k"))];
     let servable = one(inputs, vec![port("y", DType::Bytes, &[])]);
-    let (status, document) = text(&MetadataRequest::at(address("m")).http(&servable, &Origins::default()));
+    let (status, document) = text(&MetadataRequest::at(address("m")).http(&servable));
     let read: serde_json::Value = serde_json::from_str(&document).unwrap();
     let dim = |size: &str| serde_json::json!({ "size": size, "name": "" });
     let wanted = serde_json::json!({

@@ -42,6 +42,9 @@ fn names_are_checked_input_by_input() {
     let wanted = "Signature input alias: b(feed name: b:0) not found in request and no default value provided. Inputs \
                   expected to be in the request {a,c}, or default input alias set: ";
     assert_eq!(refused(&two_inputs(), &wrong), (3, wanted.into()));
+    let named = exported(two_inputs(), "", &[("b", "serving_default_b:0")], &[]);
+    let wanted = wanted.replace("feed name: b:0", "feed name: serving_default_b:0");
+    assert_eq!(refused(&named, &wrong), (3, wanted));
 
     let inputs = vec![port("x", DType::F32, &[]), optional(port("k", DType::F32, &[]))];
     let lenient = one(inputs, vec![port("y", DType::F32, &[])]);

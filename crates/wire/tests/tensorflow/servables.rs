@@ -1,7 +1,9 @@
 //! Small servables to call, and the way of a call.
 
 use bytes::Bytes;
-use salver_core::{Answer, Contract, DType, Dim, Error, Item, Method, Part, Plan, Port, Servable, Shape, Tensor};
+use salver_core::{
+    Answer, Contract, DType, Dim, Error, Item, Method, Origin, Part, Plan, Port, Servable, Shape, Tensor,
+};
 use salver_wire::tensorflow::{grpc_status, http_reply, rest, Form, Inference, Predict, Spec, Task};
 use salver_wire::{Exchange, GrpcReply, HttpReply};
 
@@ -22,7 +24,7 @@ pub fn untyped(name: &str) -> Port {
 
 pub fn method(name: &str, inputs: Vec<Port>, outputs: Vec<Port>, batched: bool) -> Method {
     let plan = Plan { steps: vec![], outputs: vec![] };
-    Method { name: name.into(), contract: Contract { inputs, outputs, batched }, plan, sequence: false }
+    Method { name: name.into(), contract: Contract { inputs, outputs, batched }, plan, sequence: false, origin: None }
 }
 
 pub fn servable(methods: Vec<Method>) -> Servable {
@@ -32,6 +34,19 @@ pub fn servable(methods: Vec<Method>) -> Servable {
 /// A servable of one method, which is batched.
 pub fn one(inputs: Vec<Port>, outputs: Vec<Port>) -> Servable {
     servable(vec![method("serving_default", inputs, outputs, true)])
+}
+
+/// The servable as a SavedModel whose only signature says this of itself.
+pub fn exported(
+    mut servable: Servable,
+    method_name: &str,
+    inputs: &[(&str, &str)],
+    outputs: &[(&str, &str)],
+) -> Servable {
+    let owned = |pairs: &[(&str, &str)]| pairs.iter().map(|&(port, name)| (port.into(), name.into())).collect();
+    let origin = Origin { method_name: method_name.into(), inputs: owned(inputs), outputs: owned(outputs) };
+    servable.methods[0].origin = Some(origin);
+    servable
 }
 
 /// Gives back its only input as `y`, of this type and row shape.

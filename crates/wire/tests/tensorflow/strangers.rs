@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use salver_core::{DType, Servable};
 use salver_wire::tensorflow::rest::{Binary, Inference as RestInference, Predict as RestPredict, Route};
-use salver_wire::tensorflow::{Form, Inference, MetadataRequest, MultiInference, Origins, Predict, ReloadRequest};
+use salver_wire::tensorflow::{Form, Inference, MetadataRequest, MultiInference, Predict, ReloadRequest};
 use salver_wire::tensorflow::{StatusRequest, Task};
 
 use crate::inference::examples;
@@ -41,8 +41,7 @@ fn call_all(body: &[u8]) {
     infer_all(body.clone());
     drop(ReloadRequest::parse(body.clone()));
     drop(StatusRequest::parse(body.clone()).map(|request| (request.grpc(&[]), request.http(&[]))));
-    let origins = Origins::default();
-    drop(MetadataRequest::parse(body).map(|request| request.grpc(&examples_in(), &origins)));
+    drop(MetadataRequest::parse(body).map(|request| request.grpc(&examples_in())));
 }
 
 fn infer_all(body: bytes::Bytes) {

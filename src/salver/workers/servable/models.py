@@ -111,7 +111,7 @@ def _described(
 ) -> LoadedModel:
     """What a model with these whole tensors takes and gives for one row. Raises Unusable."""
     reason = _unbatched(model, inputs, outputs, code)
-    if reason is not None and _is_of_texts(inputs, outputs):
+    if reason is not None and _is_of_texts(inputs, outputs, code):
         policy = replace(model.policy, max_batch_size=1)
         ports = ModelPorts(without_leading(inputs), without_leading(outputs), None, policy)
         return LoadedModel(model, file, ports, code, one_by_one=reason)
@@ -138,9 +138,10 @@ def _unbatched(model: Model, inputs: Sequence[Port], outputs: Sequence[Port], co
     return unbatched_reason(lambda tensors: _trial(code, tensors), inputs, outputs)
 
 
-def _is_of_texts(inputs: Sequence[Port], outputs: Sequence[Port]) -> bool:
-    """Whether each row is a text: a link carries those as rows only, never as one tensor of them."""
-    some = any(port.dtype in _TEXTS and port.dims and len(port.dims) == 1 for port in (*inputs, *outputs))
+def _is_of_texts(inputs: Sequence[Port], outputs: Sequence[Port], code: "ModelCode | None") -> bool:
+    """Whether rows have texts: a worker gets those in rows only, never as a row's whole tensor."""
+    texts = [port.dims for port in (*inputs, *outputs) if port.dtype in _TEXTS and port.dims]
+    some = any(code is not None or len(dims) == 1 for dims in texts)
     return some and leading_problem(inputs, outputs) is None
 
 
