@@ -8,7 +8,7 @@ from salver.cli.tensorflow_serving import Start, planned, run
 from salver.config.tensorflow_flags import read_flags
 from salver.problems import Unusable
 from salver.repository.policies import Latest
-from salver.repository.settings import ServableSettings
+from salver.repository.settings import SavedModelSettings, ServableSettings
 
 
 def start(*arguments: str, **environment: str) -> Start:
@@ -71,6 +71,17 @@ def test_batching_parameters_are_what_models_have_by_default(tmp_path: Path) -> 
     assert begun.listing.defaults == defaults
     [note] = begun.notes
     assert note.startswith(f"without effect in {file}: num_batch_threads (")
+
+
+def test_warm_up_can_be_left_out(tmp_path: Path) -> None:
+    assert start("--enable_model_warmup").listing.defaults is None
+    defaults = start("--enable_model_warmup=false").listing.defaults
+    assert defaults == ServableSettings(saved_model=SavedModelSettings(warm_up=False))
+    file = tmp_path / "batching"
+    file.write_text("max_batch_size { value: 8 }")
+    both = start("--enable_batching", f"--batching_parameters_file={file}", "--enable_model_warmup=0")
+    assert both.listing.defaults is not None
+    assert (both.listing.defaults.max_batch_size, both.listing.defaults.saved_model.warm_up) == (8, False)
 
 
 SPLIT = "enable_large_batch_splitting { value: true } max_execution_batch_size { value: 16 }"

@@ -35,11 +35,11 @@ def test_a_flag_may_be_written_in_several_ways(arguments: list[str], name: str, 
 
 
 def test_flags_that_change_nothing_are_known() -> None:
-    arguments = ["--num_load_threads=3", "--per_process_gpu_memory_fraction=0.5", "--enable_model_warmup", "--port=1"]
+    arguments = ["--num_load_threads=3", "--per_process_gpu_memory_fraction=0.5", "--enable_profiler", "--port=1"]
     assert read_flags(arguments).ignored == (
         "num_load_threads",
         "per_process_gpu_memory_fraction",
-        "enable_model_warmup",
+        "enable_profiler",
     )
 
 

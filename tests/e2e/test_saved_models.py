@@ -185,9 +185,11 @@ def test_what_is_half_written_or_cannot_be_warmed_up_leaves_the_old_version(tmp_
 
 
 def test_a_base_path_is_served_as_tensorflow_serving_does(tmp_path: Path) -> None:
-    base = written(tmp_path, "anything", scaled(2), version=3).parent.parent
+    file = written(tmp_path, "anything", scaled(2), version=3)
+    write_records(file, UNREADY)
+    base = file.parent.parent
     (base / "notes").mkdir()
-    flags = ["--port=0", "--model_name=net", f"--model_base_path={base}"]
+    flags = ["--port=0", "--model_name=net", f"--model_base_path={base}", "--enable_model_warmup=false"]
     server = Server([sys.executable, "-m", "salver", "tensorflow-serving", *flags], {})
     try:
         server.wait_until_ready(30)

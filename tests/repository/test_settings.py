@@ -4,7 +4,7 @@ import pytest
 
 from salver.problems import Unusable
 from salver.repository.policies import Every, Latest, Specific, VersionPolicy
-from salver.repository.settings import OnnxSettings, ServableSettings, read_settings
+from salver.repository.settings import OnnxSettings, SavedModelSettings, ServableSettings, read_settings
 
 
 def read(tmp_path: Path, text: str) -> ServableSettings:
@@ -123,6 +123,23 @@ def test_what_the_file_does_not_say_is_as_in_the_defaults(tmp_path: Path) -> Non
     (tmp_path / "salver.toml").write_text("max_wait_ms = 2")
     settings = read_settings(tmp_path / "salver.toml", ServableSettings(max_batch_size=8, max_wait_ms=1))
     assert settings == ServableSettings(max_batch_size=8, max_wait_ms=2)
+
+
+def test_tables_are_filled_up_from_the_defaults_too(tmp_path: Path) -> None:
+    (tmp_path / "salver.toml").write_text("[saved_model]\nthreads = 2\n")
+    defaults = ServableSettings(saved_model=SavedModelSettings(warm_up=False))
+    settings = read_settings(tmp_path / "salver.toml", defaults)
+    assert settings.saved_model == SavedModelSettings(threads=2, warm_up=False)
+    assert settings.given(("saved_model", "onnx")) == ["saved_model"]
+    (tmp_path / "salver.toml").unlink()
+    unsaid = read_settings(tmp_path / "salver.toml", defaults)
+    assert (unsaid.saved_model.warm_up, unsaid.given(("saved_model",))) == (False, [])
+
+
+def test_what_is_no_key_is_none(tmp_path: Path) -> None:
+    (tmp_path / "salver.toml").write_text('assumed = ["method"]\n')
+    with pytest.raises(Unusable, match="there is no setting 'assumed'"):
+        read_settings(tmp_path / "salver.toml")
 
 
 def test_what_differs_from_the_defaults_is_known() -> None:

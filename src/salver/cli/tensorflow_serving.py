@@ -18,7 +18,7 @@ from salver.config.tensorflow_files import (
 from salver.config.tensorflow_flags import Flags, help_text, read_flags
 from salver.problems import Unusable
 from salver.repository.model_config import listed_by_flags
-from salver.repository.settings import ServableSettings
+from salver.repository.settings import SavedModelSettings, ServableSettings
 from salver.repository.sources import Sources
 from salver.server.report import Report
 from salver.server.run import Listing, serve
@@ -74,6 +74,8 @@ def planned(flags: Flags, environment: Mapping[str, str]) -> Start:
     notes = [f"ignored: {', '.join(f'--{name}' for name in flags.ignored)}"] if flags.ignored else []
     defaults, more = _batching(flags)
     notes += more
+    if not flags.is_set("enable_model_warmup"):
+        defaults = replace(defaults or ServableSettings(), saved_model=SavedModelSettings(warm_up=False))
     listing, sources = _models(flags, defaults)
     return Start(_config(flags, environment), sources, listing, tuple(notes))
 

@@ -22,6 +22,7 @@ _FOLLOWED: Mapping[str, Value] = {
     "file_system_poll_wait_seconds": 1,
     "max_num_load_retries": 5,
     "load_retry_interval_micros": 60_000_000,
+    "enable_model_warmup": True,
     "enable_batching": False,
     "batching_parameters_file": "",
     "ssl_config_file": "",
@@ -34,7 +35,6 @@ _FOLLOWED: Mapping[str, Value] = {
 # Those that change nothing here, with the kind of their values.
 _IGNORED: Mapping[str, Value] = {
     "enable_grpc_healthcheck_service": False,
-    "enable_model_warmup": True,
     "enable_per_model_batching_parameters": False,
     "enable_profiler": True,
     "enable_signature_method_name_check": False,

@@ -61,11 +61,13 @@ class ServableSettings:
     proto: bool = _key(False, values.boolean)
     onnx: OnnxSettings = field(default=OnnxSettings(), metadata={"table": OnnxSettings})
     saved_model: SavedModelSettings = field(default=SavedModelSettings(), metadata={"table": SavedModelSettings})
+    assumed: frozenset[str] = field(default=frozenset(), compare=False)
+    """Those that nobody said of this servable in particular."""
 
     def given(self, names: Iterable[str]) -> list[str]:
-        """Which of these say something else than their default."""
+        """Which of these were said of this servable, and say something else than their default."""
         defaults = ServableSettings()
-        return [name for name in names if getattr(self, name) != getattr(defaults, name)]
+        return [name for name in names if name not in self.assumed and getattr(self, name) != getattr(defaults, name)]
 
     def named(self, names: Iterable[str]) -> dict[str, Any]:
         """These, by their names."""
@@ -74,7 +76,7 @@ class ServableSettings:
 
 def read_settings(path: Path, defaults: ServableSettings | None = None) -> ServableSettings:
     """Read the file; what it does not say is as in the defaults. Raises Unusable naming the file and the key."""
-    settings = replace(defaults or ServableSettings(), **_read(path))
+    settings = _merged(defaults or ServableSettings(), _read(path))
     sizes, most = settings.allowed_batch_sizes, settings.max_batch_size
     if sizes and sizes[-1] != most:
         what = f"the last of allowed_batch_sizes is {sizes[-1]}, and max_batch_size is {most}"
@@ -82,7 +84,17 @@ def read_settings(path: Path, defaults: ServableSettings | None = None) -> Serva
     return settings
 
 
+def _merged(defaults: ServableSettings, said: Mapping[str, Any]) -> ServableSettings:
+    known = {each.name: each.metadata for each in fields(ServableSettings) if each.metadata}
+    whole = {
+        name: replace(getattr(defaults, name), **value) if "table" in known[name] else value
+        for name, value in said.items()
+    }
+    return replace(defaults, **whole, assumed=frozenset(known) - frozenset(said))
+
+
 def _read(path: Path) -> dict[str, Any]:
+    """What the file says, of each of its tables as well."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -104,7 +116,7 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
 
 
 def _checked(path: Path, prefix: str, table: Mapping[str, Any], into: type[Any]) -> dict[str, Any]:
-    known = {each.name: each.metadata for each in fields(into)}
+    known = {each.name: each.metadata for each in fields(into) if each.metadata}
     result: dict[str, Any] = {}
     for key, value in table.items():
         if key not in known:
@@ -117,10 +129,10 @@ def _checked(path: Path, prefix: str, table: Mapping[str, Any], into: type[Any])
     return result
 
 
-def _inner(path: Path, key: str, value: Any, into: type[Any]) -> Any:
+def _inner(path: Path, key: str, value: Any, into: type[Any]) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError(f"expected a table: write [{key}] on a line of its own")
-    return into(**_checked(path, f"{key}.", value, into))
+    return _checked(path, f"{key}.", value, into)
 
 
 def _unknown_key(path: Path, prefix: str, key: str, known: Iterable[str]) -> Unusable:
