@@ -20,6 +20,7 @@ INT, FLOAT, BOOL = (Meaning(name, (), python=True) for name in ("int64", "float6
 BYTE = Meaning("uint8", ())
 BFLOAT = Meaning("bfloat16", ())
 TEXT, OCTETS, JSON = Meaning("str", ()), Meaning("bytes", ()), Meaning("str", (), json=True)
+WORDS, OCTET_PAIRS = Meaning("str", ("n",)), Meaning("bytes", ("n", 2))
 
 ONES = np.ones(2, np.float32)
 
@@ -83,6 +84,9 @@ def same(given: Any, wanted: Any) -> bool:
         (OCTETS, b"\xff", b"\xff"),
         (OCTETS, bytearray(b"ab"), b"ab"),
         (OCTETS, memoryview(b"ab"), b"ab"),
+        (WORDS, ["a", "ö"], np.array(["a", "ö"], object)),
+        (WORDS, np.array([]), np.array([], object)),
+        (OCTET_PAIRS, np.array([[b"a", b"b"]]), np.array([[b"a", b"b"]], object)),
         (JSON, {"ä": [1, None]}, '{"ä":[1,null]}'),
         (JSON, [np.float32(0.5), np.arange(2)], "[0.5,[0,1]]"),
         (JSON, "text", '"text"'),
@@ -123,6 +127,10 @@ def test_what_was_promised_for_a_row_is_taken(meaning: Meaning, value: Any, want
         (TEXT, 3, "an int", "str", "convert it to str"),
         (TEXT, "\ud800", "text that is no Unicode", "text", "decode it properly"),
         (OCTETS, "text", "a str", "bytes", "convert it to bytes"),
+        (WORDS, "text", "a str of the shape []", "str[n]", "give that shape"),
+        (WORDS, [b"a"], "a bytes", "str", "convert it to str"),
+        (OCTET_PAIRS, [[b"a"]], "a list of the shape [1, 1]", "bytes[n, 2]", "give that shape"),
+        (OCTET_PAIRS, [[b"a", b"b"], [b"c"]], "a list of the shape [2]", "bytes[n, 2]", "give that shape"),
         (JSON, {1, 2}, "a set that is no JSON document (it holds a set)", "one", "what JSON knows"),
         (JSON, float("nan"), "a float that is no JSON document", "one", "what JSON knows"),
         (JSON, "\ud800", "text that is no Unicode", "text", "decode it properly"),
@@ -161,6 +169,7 @@ ROWS = np.arange(6, dtype=np.float32).reshape(3, 2)
         (TEXT, ("a", "b", "c"), ["a", "b", "c"]),
         (TEXT, np.array(["a", "b", "c"]), ["a", "b", "c"]),
         (OCTETS, [b"a", bytearray(b"b"), b"c"], [b"a", b"b", b"c"]),
+        (WORDS, [["a"], ["b"], ["c"]], np.array([["a"], ["b"], ["c"]], object)),
         (JSON, [{}, 1, None], ["{}", "1", "null"]),
         (UNDECLARED, ["a", "b", "c"], ["a", "b", "c"]),
         (UNDECLARED, np.array(["a", "b", "c"], object), ["a", "b", "c"]),
@@ -185,6 +194,7 @@ def test_what_was_promised_for_a_batch_is_taken(meaning: Meaning, value: Any, wa
         (TEXT, "abc", "a str", "a list of 3 for 3 rows", "a list with one str for each row"),
         (TEXT, ["a", "b"], "a list of 2", "a list of 3 for 3 rows", "in their order"),
         (TEXT, ["a", "b", 3], "an int", "str", "convert it"),
+        (WORDS, [["a"], ["b"]], "a list of the shape [2, 1]", "str[3, n]", "give that shape"),
         (JSON, {"a": 1}, "a dict", "a list of 3 for 3 rows", "a list with one document"),
         (UNDECLARED, "abc", "a str", "a list of 3 for 3 rows", "a list with one value"),
         (UNDECLARED, ["a", "b", 3], "an int", "str", "convert it"),

@@ -7,6 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -49,7 +50,8 @@ def promise(meaning: Meaning) -> Promise:
     if meaning.json:
         return Document()
     if meaning.dtype in ("str", "bytes"):
-        return Text(str if meaning.dtype == "str" else bytes)
+        text = Text(str if meaning.dtype == "str" else bytes)
+        return Texts(text, Port("", meaning.dtype, meaning.dims)) if meaning.dims else text
     if meaning.dtype is None and meaning.dims is None and not meaning.array:
         return Anything()
     return Numbers(meaning)
@@ -120,10 +122,7 @@ class Numbers(Promise):
         return made
 
     def _admits(self, shape: tuple[int, ...]) -> bool:
-        if self._dims is None:
-            return True
-        pairs = zip(self._dims, shape, strict=False)
-        return len(shape) == len(self._dims) and all(isinstance(dim, str) or dim == length for dim, length in pairs)
+        return self._dims is None or _agree(self._dims, shape)
 
     def _promised(self, rows: int | None) -> str:
         dims: tuple[Dim, ...] = self._dims or ()
@@ -153,6 +152,31 @@ class Text(Promise):
 
     def batch(self, value: Any, rows: int) -> Column:
         return [self.row(each) for each in _each(value, rows, self._kind.__name__)]  # type: ignore[return-value]
+
+
+class Texts(Promise):
+    """More than one text or bytes in each row: an array of them, or lists in lists."""
+
+    def __init__(self, each: Text, row: Port) -> None:
+        self._each = each
+        self._row = row
+
+    def row(self, value: Any) -> Value:
+        return self._array(value, self._row.dims or ())
+
+    def batch(self, value: Any, rows: int) -> Column:
+        return self._array(value, (rows, *(self._row.dims or ())))
+
+    def _array(self, value: Any, dims: tuple[Dim, ...]) -> Array:
+        promised = str(replace(self._row, dims=dims)).removeprefix(": ")
+        try:
+            array = np.array(value, np.object_)
+        except ValueError:
+            raise Broken("lists of different lengths", promised, _MEND_SHAPE) from None
+        if not _agree(dims, array.shape):
+            raise Broken(f"{described(value)} of the shape {list(array.shape)}", promised, _MEND_SHAPE)
+        made: Array = np.array([self._each.row(each) for each in array.flat], np.object_).reshape(array.shape)
+        return made
 
 
 class Document(Promise):
@@ -241,6 +265,11 @@ def numpy_dtype(name: str) -> "np.dtype[Any]":
         raise Unusable("bfloat16", "needs the package ml_dtypes", "pip install ml_dtypes") from None
     found: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
     return found
+
+
+def _agree(dims: Sequence[Dim], shape: Sequence[int]) -> bool:
+    pairs = zip(dims, shape, strict=False)
+    return len(shape) == len(dims) and all(isinstance(dim, str) or dim == length for dim, length in pairs)
 
 
 def _fixed(dims: Sequence[Dim] | None) -> tuple[int, ...] | None:
