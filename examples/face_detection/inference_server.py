@@ -23,7 +23,7 @@ class InferenceServicer(infer_pb2_grpc.InferenceServicer):
     def __init__(self):
         self.detector = MTCNN()
 
-    def Predict(self, request, context):  # noqa: N802
+    def Predict(self, request, context):
         metadata = dict(context.invocation_metadata())
         print(f"remote metadata {list(metadata.items())}")
         image = Image.open(BytesIO(request.raw_data)).convert("RGB")
