@@ -4,6 +4,7 @@ import gzip
 import json
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -256,7 +257,11 @@ def test_routes_that_are_no_use_are_refused_at_load(tmp_path: Path) -> None:
     (tmp_path / "library.proto").write_text(proto.replace("/v1/titles/{name}", "/v1/titles/{nome}"))
     (tmp_path / "servable.py").write_text((ROUTED / "servable.py").read_text())
     checked = subprocess.run(
-        ["salver", "check", str(tmp_path / "servable.py")], capture_output=True, text=True, timeout=50, check=False
+        [sys.executable, "-m", "salver", "check", str(tmp_path / "servable.py")],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
     )
     assert checked.returncode != 0
     assert (

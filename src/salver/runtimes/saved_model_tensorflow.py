@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+import numpy as np
+
+from salver.authoring.spec import Dim
 from salver.runtimes.saved_model_code import SignatureCode, Taken, Unfit
 from salver.workers.stage import Column, Failure, StageFailed
 
@@ -24,7 +27,8 @@ class _Restored(SignatureCode):
     def compute(self, columns: Sequence[Column]) -> list[Column]:
         import tensorflow as tf
 
-        given = {port.name: tf.constant(column) for port, column in zip(self.inputs, columns, strict=True)}
+        pairs = zip(self.inputs, columns, strict=True)
+        given = {port.name: tf.constant(_shaped(column, port.dims)) for port, column in pairs}
         try:
             results = self._call(**given)
         except tf.errors.InvalidArgumentError as error:
@@ -62,6 +66,13 @@ def _set_threads(threads: int) -> None:
     with suppress(RuntimeError):
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def _shaped(column: Column, dims: Sequence[Dim] | None) -> Any:
+    """A list of texts with as many dimensions as the graph wants of it."""
+    if isinstance(column, list) and dims:
+        return np.array(column, np.object_).reshape(len(column), *(1 for _ in dims))
+    return column
 
 
 def _column(array: Any) -> Column:

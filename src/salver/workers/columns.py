@@ -20,7 +20,8 @@ def shown(column: Shown) -> Column:
     name, shape, data = column
     array: NDArray[Any]
     if isinstance(data, list):
-        if len(shape) == 1:
+        # Some clients write a single text as a tensor of one.
+        if len(data) == shape[0]:
             return data
         array = np.array(data, np.object_).reshape(shape)
     else:
