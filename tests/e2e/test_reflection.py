@@ -167,7 +167,7 @@ def test_what_is_not_there_is_told_and_the_stream_goes_on(own: Place) -> None:
     ("message", "code", "told"),
     [
         (b"\xff", grpc.StatusCode.INVALID_ARGUMENT, "ServerReflectionRequest"),
-        (b"\x0a\x80\x80\x08" + bytes(1 << 17), grpc.StatusCode.RESOURCE_EXHAUSTED, "65536"),
+        (b"\x0a\x80\x80\x08" + bytes(1 << 17), grpc.StatusCode.RESOURCE_EXHAUSTED, "4096"),
     ],
     ids=["no message", "too large"],
 )

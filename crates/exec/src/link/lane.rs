@@ -129,7 +129,12 @@ impl Line {
     /// Everything that there is to do now; None once the link has ended.
     fn turn(&self) -> Option<Rest> {
         while self.ended.get().is_none() {
-            match self.long_turn(self.lock().as_mut()?) {
+            // The driver is given back before anybody's word is looked for: who finds it taken leaves word until then.
+            let turned = {
+                let mut driver = self.lock();
+                self.long_turn(driver.as_mut()?)
+            };
+            match turned {
                 Ok(rest) if !self.is_due() => return Some(rest),
                 Ok(_) => {}
                 Err(error) => self.end(&error),

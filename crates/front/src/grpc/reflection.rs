@@ -22,7 +22,7 @@ use crate::services::Status;
 use crate::shared::Shared;
 
 /// A request holds a name or two.
-const LARGEST_REQUEST: u64 = 64 * 1024;
+const LARGEST_REQUEST: u64 = 4 * 1024;
 /// So many intervals of keep-alive a stream may stay without a request.
 const IDLE_INTERVALS: u32 = 10;
 

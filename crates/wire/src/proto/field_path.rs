@@ -10,9 +10,15 @@ pub struct FieldPath {
     leaf: FieldDescriptor,
 }
 
+/// The most names of a way. A message may hold itself, so that strangers could make ways as long as they like.
+const LONGEST: usize = 32;
+
 impl FieldPath {
     /// Finds a field by names with dots between them, each as the `.proto` or as JSON has it. Why not, in a clause.
     pub fn resolve(message: &MessageDescriptor, path: &str) -> Result<FieldPath, String> {
+        if path.split('.').nth(LONGEST).is_some() {
+            return Err(format!("a way to a field has at most {LONGEST} names"));
+        }
         let mut names = path.split('.').peekable();
         let (mut message, mut outer) = (message.clone(), Vec::new());
         loop {

@@ -1,5 +1,6 @@
 //! Messages as JSON, by proto3's mapping.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use prost_reflect::{
@@ -43,6 +44,8 @@ pub enum Names {
 /// What a message and a value of a list take, about.
 const MESSAGE: u64 = 768;
 const VALUE: u64 = 64;
+/// Documents that take less are not looked at more closely.
+const LIGHT: u64 = 64 << 10;
 
 const STRICT: DeserializeOptions = DeserializeOptions::new().deny_unknown_fields(true);
 
@@ -54,20 +57,43 @@ pub fn read(message: &MessageDescriptor, json: &[u8]) -> Result<DynamicMessage, 
     read.map_err(|error| locate(message, text, &error))
 }
 
-/// What reading a document may take in memory at the most, beside its own text.
-pub fn weight(json: &[u8]) -> u64 {
-    let (mut weight, mut text, mut escaped) = (0, false, false);
+/// What reading a document as this message may take in memory at the most, beside its own text.
+pub fn weight(message: &MessageDescriptor, json: &[u8]) -> u64 {
+    let (messages, values) = count(json);
+    let light = messages * MESSAGE + values * VALUE;
+    match light > LIGHT && may_hold_own_forms(message) {
+        true => (messages + values) * MESSAGE,
+        false => light,
+    }
+}
+
+/// Whether a message, or one that it may hold, has a form of its own: a single number may then be a whole message.
+fn may_hold_own_forms(message: &MessageDescriptor) -> bool {
+    let (mut known, mut next) = (HashSet::new(), vec![message.clone()]);
+    while let Some(message) = next.pop() {
+        if has_own_form(&message) {
+            return true;
+        }
+        let inner = message.fields().filter_map(|field| field.kind().as_message().cloned());
+        next.extend(inner.filter(|inner| known.insert(inner.full_name().to_owned())));
+    }
+    false
+}
+
+/// How many objects a document has, and how many other values, about.
+fn count(json: &[u8]) -> (u64, u64) {
+    let (mut messages, mut values, mut text, mut escaped) = (0, 0, false, false);
     for &byte in json {
         match byte {
             _ if escaped => escaped = false,
             b'\\' => escaped = text,
             b'"' => text = !text,
-            b'{' if !text => weight += MESSAGE,
-            b',' | b'[' if !text => weight += VALUE,
+            b'{' if !text => messages += 1,
+            b',' | b'[' if !text => values += 1,
             _ => {}
         }
     }
-    weight
+    (messages, values)
 }
 
 fn parse<'de, D: Deserializer<'de>>(message: &MessageDescriptor, document: D) -> Result<DynamicMessage, D::Error> {

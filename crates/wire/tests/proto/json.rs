@@ -146,8 +146,12 @@ fn documents_are_weighed_before_they_are_read() {
         ("[{},{}]", 2 * 768 + 128),
     ];
     for (document, wanted) in cases {
-        assert_eq!(json::weight(document.as_bytes()), wanted, "{document}");
+        assert_eq!(json::weight(&message("Inner"), document.as_bytes()), wanted, "{document}");
     }
+    // Where a number may be a message, each counts as one.
+    let many = format!("[{}0]", "0,".repeat(9999));
+    assert_eq!(json::weight(&message("Inner"), many.as_bytes()), 64 * 10_000);
+    assert_eq!(json::weight(&message("Kinds"), many.as_bytes()), 768 * 10_000);
 }
 
 #[test]

@@ -71,6 +71,11 @@ fn requests_that_do_not_map_are_refused() {
         ("GET /v1/shelves//books/2", "", "nothing"),
         ("DELETE /v1/books/a", "", "GET, PATCH"),
         ("GET /v1/books/a?nope=1", "", "field 'nope': message test.Book has no field 'nope'"),
+        (
+            "GET /v1/books/a?a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a=1",
+            "",
+            "a way to a field has at most 32 names",
+        ),
         ("GET /v1/books/a?name=b", "", "field 'name': it is in the path or the body already"),
         ("GET /v1/books/a?pages=x", "", "field 'pages': 'x' is not an int32"),
         ("GET /v1/books/a?pages=1&pages=2", "", "field 'pages': it is given twice"),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::{ready, Context, Poll};
 
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN};
 use http::{HeaderMap, HeaderValue, Method as Verb, Request, Response, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -42,6 +42,11 @@ pub async fn serve(asked: Asked<'_>, body: Incoming) -> Reply {
     if descriptor.is_client_streaming() {
         let text = format!("{path} takes a stream, which is no document here; use gRPC or the Connect protocol");
         return reply::refuse(&asked, &unimplemented(text), None);
+    }
+    // A browser sends a page's POST to anybody; only what it answers is kept from the page.
+    if path.ends_with("/HandleReloadConfigRequest") && asked.head.headers.contains_key(ORIGIN) {
+        let text = "no web page may change what is served; use gRPC, or a client that is no browser";
+        return reply::refuse(&asked, &Status::new(Code::PermissionDenied, text), None);
     }
     let codec = Codec { descriptor, rule: None };
     let form = Form::of(&codec, &asked.head.headers);

@@ -126,7 +126,7 @@ pub async fn message(
 ) -> Result<(Bytes, Permit), Status> {
     let failed = |error: Error| Status::from(&error);
     let Received { body, mut permit, .. } = receive(asked.shared, asked.head, body).await.map_err(failed)?;
-    permit.grow(json::weight(&body)).map_err(failed)?;
+    permit.grow(json::weight(&codec.descriptor.input(), &body)).map_err(failed)?;
     let (codec, bindings) = (codec.clone(), bindings.clone());
     let query = asked.head.uri.query().unwrap_or_default().to_owned();
     let read = aside(body.len(), move || codec.read(&bindings, &query, &body)).await.map_err(failed)?;

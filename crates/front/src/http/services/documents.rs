@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use salver_core::{Code, Error};
+use salver_engine::Permit;
 use salver_wire::proto::{json, Documents, JsonError};
 use tokio::time::timeout;
 
@@ -20,11 +21,13 @@ pub struct Lines {
     documents: Documents,
     codec: Codec,
     shared: Arc<Shared>,
+    /// Holds what there is of a document that is not complete.
+    held: Option<Permit>,
 }
 
 impl Lines {
     pub fn new(body: RequestBody, codec: Codec, shared: Arc<Shared>) -> Lines {
-        Lines { body, documents: Documents::default(), codec, shared }
+        Lines { body, documents: Documents::default(), codec, shared, held: None }
     }
 
     async fn document(&mut self) -> Result<Option<Bytes>, Status> {
@@ -32,13 +35,18 @@ impl Lines {
         let limit = self.shared.settings.max_message_bytes;
         loop {
             if let Some(document) = self.documents.take_next().map_err(broken)? {
+                self.held = None;
                 return Ok(Some(document));
             }
             if self.documents.held() as u64 > limit {
                 return Err(Status::from(&too_large(self.documents.held() as u64, limit)));
             }
             match self.piece().await.map_err(|error| Status::from(&error))? {
-                Some(piece) => self.documents.push(&piece),
+                Some(piece) => {
+                    self.documents.push(&piece);
+                    let held = self.shared.admission.hold(self.documents.held() as u64);
+                    self.held = Some(held.map_err(|error| Status::from(&error))?);
+                }
                 None => return self.documents.end().map_err(broken),
             }
         }
@@ -66,7 +74,7 @@ impl Incoming for Lines {
         Box::pin(async {
             let Some(document) = self.document().await? else { return Ok(None) };
             let hold = |bytes: u64| self.shared.admission.hold(bytes).map_err(|error| Status::from(&error));
-            let reading = hold(json::weight(&document))?;
+            let reading = hold(json::weight(&self.codec.descriptor.input(), &document))?;
             let bytes = self.codec.read_one(document).await?;
             drop(reading);
             let permit = hold(bytes.len() as u64)?;

@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{channel, Receiver, Sender};
 use tokio::task::AbortHandle;
 
 use super::body::{Aside, Forwarded, Reply};
-use super::connection::connection;
+use super::connection::{connection, forget};
 use super::{Place, Workers};
 use crate::grpc::message::{request_encoding, Messages as Framed};
 use crate::grpc::service::{ACCEPT_ENCODING, ENCODING};
@@ -98,14 +98,17 @@ fn lost(method: &Method) -> Status {
     Status::new(Code::Unavailable, format!("the worker that answered {} was lost; call it again", method.path))
 }
 
+/// So often a call is offered to workers whose connections end just then.
+const ATTEMPTS: usize = 100;
+
 /// Sends a request to the worker with the fewest calls, or to another if it cannot be reached at all.
 async fn send(
     workers: &Workers,
     method: &Method,
     mut request: Request<Forwarded>,
 ) -> Result<(Response<Incoming>, Place), Status> {
-    loop {
-        let none = || Status::new(Code::Unavailable, format!("no worker is ready to answer {}", method.path));
+    let none = || Status::new(Code::Unavailable, format!("no worker is ready to answer {}", method.path));
+    for _ in 0..ATTEMPTS {
         let place = workers.choose().ok_or_else(none)?;
         let Ok(mut sender) = connection(&place.0).await else {
             place.0.lose();
@@ -115,13 +118,14 @@ async fn send(
             Ok(response) => return Ok((response, place)),
             Err(mut error) => {
                 if sender.is_closed() {
-                    place.0.lose();
+                    forget(&place.0);
                 }
                 // What was not sent may be sent elsewhere.
                 request = error.take_message().ok_or_else(|| lost(method))?;
             }
         }
     }
+    Err(none())
 }
 
 /// Hands a reply on, message by message; its status, unless it ends without one.

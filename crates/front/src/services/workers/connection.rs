@@ -47,9 +47,18 @@ async fn connect(worker: &Arc<Worker>) -> io::Result<Sender> {
     let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
     let worker = Arc::clone(worker);
     tokio::spawn(async move {
-        // However it ends, the worker is gone, and every call on it fails by itself.
+        // However it ends, every call on it fails by itself.
         let _ = connection.await;
-        worker.lose();
+        forget(&worker);
+        // A worker may end a connection and live: it is lost when nobody is there any more.
+        if UnixStream::connect(&worker.socket).await.is_err() {
+            worker.lose();
+        }
     });
     Ok(sender)
+}
+
+/// Has this thread's next call of a worker make a connection anew.
+pub fn forget(worker: &Arc<Worker>) {
+    CONNECTIONS.with_borrow_mut(|connections| connections.remove(&(Arc::as_ptr(worker) as usize)));
 }

@@ -1,8 +1,8 @@
 //! Calls that are answered by worker processes, each of which serves the same services on a Unix socket of its own.
 //!
 //! Towards them this server is a gRPC client over HTTP/2. A call goes to the worker with the fewest calls; what its caller
-//! does not read, or its handler does not take, is held back by HTTP/2 itself. A worker whose connection ends is lost:
-//! its callers are told at once, and it is asked no more until it is added again.
+//! does not read, or its handler does not take, is held back by HTTP/2 itself. When a worker's connection ends its callers
+//! are told at once; if nobody is at its socket any more the worker is lost, and asked no more until it is added again.
 
 mod body;
 mod call;

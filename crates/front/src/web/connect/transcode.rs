@@ -94,7 +94,7 @@ impl Codec {
     /// A caller's message, in protobuf's binary form. `permit` is that of the message, and bounds what is made of it.
     pub async fn request(&self, message: Bytes, permit: &mut Permit) -> Result<Bytes, Error> {
         let Codec::Json(method) = self else { return Ok(message) };
-        permit.grow(json::weight(&message))?;
+        permit.grow(json::weight(&method.input(), &message))?;
         let (input, size) = (method.input(), message.len());
         let read = move || json::read(&input, &message).map(|message| message.encode_to_vec().into());
         aside(size, read).await?.map_err(|error| Error::malformed("JSON message", error))

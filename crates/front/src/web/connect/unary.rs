@@ -133,11 +133,17 @@ async fn ask(call: Call, head: Parts, message: Bytes, codec: Codec) -> Result<Re
     let response = grpc::service::serve(call.shared, call.peer, request, call.began).await;
     let (head, mut body) = response.into_parts();
     let mut frames = Frames::default();
-    let mut trailers = None;
+    let (mut message, mut trailers) = (None, None);
     while let Some(Ok(frame)) = body.frame().await {
         match frame.into_data() {
             Ok(data) => frames.push(data),
             Err(frame) => trailers = frame.into_trailers().ok(),
+        }
+        message = message.or_else(|| frames.next_chunks().map(|(_, message)| message));
+        if message.is_some() && !frames.is_empty() {
+            // A handler of a stream may never end it.
+            let failure = failure(&Error::internal("the reply has several messages, but the call was a unary one"));
+            return Ok(Reply { headers: head.headers, trailers: HeaderMap::new(), outcome: Err(failure) });
         }
     }
     // Without messages, gRPC may say all in the headers.
@@ -147,17 +153,14 @@ async fn ask(call: Call, head: Parts, message: Bytes, codec: Codec) -> Result<Re
     };
     let outcome = match ending(&trailers) {
         Some(failure) => Err(failure),
-        None => render(&shared, frames, &codec).await.map_err(|error| failure(&error)),
+        None => render(&shared, message, &codec).await.map_err(|error| failure(&error)),
     };
     Ok(Reply { headers, trailers, outcome })
 }
 
 /// The one message of a reply, as its caller reads it.
-async fn render(shared: &Shared, mut frames: Frames, codec: &Codec) -> Result<Body, Error> {
-    let Some((_, message)) = frames.next_chunks() else { return Err(Error::internal("the reply has no message")) };
-    if !frames.is_empty() {
-        return Err(Error::internal("the reply has several messages, but the call was a unary one"));
-    }
+async fn render(shared: &Shared, message: Option<Body>, codec: &Codec) -> Result<Body, Error> {
+    let Some(message) = message else { return Err(Error::internal("the reply has no message")) };
     if let Codec::Proto = codec {
         return Ok(message);
     }
