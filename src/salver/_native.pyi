@@ -248,8 +248,8 @@ class Workers:
 
     A call goes to the worker with the fewest calls. Everything passes through: metadata both ways, deadlines,
     cancellation, back-pressure, statuses; also who called, if a worker's `Calls` are `behind_front`. When a worker's
-    connection ends its callers get UNAVAILABLE at once, and it is asked no more until it is added again. Without
-    workers calls are UNAVAILABLE.
+    connection ends its callers get UNAVAILABLE at once; if nobody is at its socket any more it is asked no more until
+    it is added again. Without workers calls are UNAVAILABLE.
     """
 
     def __new__(cls) -> Self: ...

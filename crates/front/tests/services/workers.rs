@@ -240,12 +240,18 @@ fn callers_of_a_worker_that_is_lost_are_told_at_once() {
         let text = format!("the worker that answered /s.S/{method} was lost; call it again");
         assert_eq!(caller.status(), ("14".into(), text));
     }
-    // It is asked no more until it is said to be back.
+    calls.iter().for_each(|call| call.abandon());
+    // It lives, and the next call finds it.
+    let mut caller = Caller::ask(&team.front, "/s.S/unary", b"");
+    answer(worker, "there");
+    assert_eq!(caller.next().unwrap(), "there");
+    // Where nobody is any more, nobody is asked until the worker is said to be back.
+    std::fs::remove_file(&wire.path).unwrap();
+    wire.cut();
     wait_until(|| team.table.sockets().is_empty());
     let none = "no worker is ready to answer /s.S/unary";
     assert_eq!(Caller::ask(&team.front, "/s.S/unary", b"").status(), ("14".into(), none.into()));
-    team.table.add(&wire.path);
-    calls.iter().for_each(|call| call.abandon());
+    team.table.add(path);
     let mut caller = Caller::ask(&team.front, "/s.S/unary", b"");
     answer(worker, "back");
     assert_eq!(caller.next().unwrap(), "back");
