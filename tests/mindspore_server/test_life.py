@@ -272,6 +272,8 @@ def test_stop_on_any_thread_ends_a_process_whose_main_function_has_ended(tmp_pat
 
 
 STOPPED_ELSEWHERE = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which who runs in the background starts without
 start()
 stopping = threading.Thread(target=server.stop)
 stopping.start()
