@@ -69,9 +69,9 @@ def _set_threads(threads: int) -> None:
 
 
 def _shaped(column: Column, dims: Sequence[Dim] | None) -> Any:
-    """A list of texts with as many dimensions as the graph wants of it."""
-    if isinstance(column, list) and dims:
-        return np.array(column, np.object_).reshape(len(column), *(1 for _ in dims))
+    """A list of texts with as many dimensions as the graph wants, rows' among them."""
+    if isinstance(column, list) and dims and len(dims) > 1:
+        return np.array(column, np.object_).reshape(len(column), *(1 for _ in dims[1:]))
     return column
 
 
