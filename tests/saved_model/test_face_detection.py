@@ -33,7 +33,7 @@ _IMPATIENT = """
 import sys
 from protos import infer_pb2, infer_pb2_grpc
 from utils.label import ServiceClient
-ServiceClient(infer_pb2_grpc, "InferenceStub", "127.0.0.1", sys.argv[1], timeout=0.0001).Predict(infer_pb2.Image())
+ServiceClient(infer_pb2_grpc, "InferenceStub", "127.0.0.1", sys.argv[1], timeout=0).Predict(infer_pb2.Image())
 """
 
 
