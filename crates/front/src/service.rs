@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use crate::http::body::ReplyBody;
 use crate::http::cors::{self, Asked};
 use crate::http::request_body::RequestBody;
+use crate::net::linger::Busy;
 use crate::net::peer::Peer;
 use crate::settings::Speaks;
 use crate::shared::Shared;
@@ -21,14 +22,16 @@ pub async fn serve(
     peer: Arc<Peer>,
     request: Request<Incoming>,
 ) -> Result<Response<ReplyBody>, Infallible> {
+    let began = Instant::now();
+    let _busy = Busy::since(began);
     let origins = &shared.settings.cors_origins;
     let response = if origins.is_empty() {
-        answer(shared, peer, request).await
+        answer(shared, peer, request, began).await
     } else {
         match cors::look(origins, &request) {
             Asked::First(response) => *response,
             Asked::With(allowed) => {
-                let mut response = answer(shared, peer, request).await;
+                let mut response = answer(shared, peer, request, began).await;
                 cors::tell(&mut response, allowed);
                 response
             }
@@ -51,8 +54,12 @@ fn is_grpc(headers: &HeaderMap) -> bool {
 }
 
 /// Answers one request, gRPC or plain HTTP: a listener speaks both, unless its server is narrowed.
-async fn answer(shared: Arc<Shared>, peer: Arc<Peer>, request: Request<Incoming>) -> Response<ReplyBody> {
-    let began = Instant::now();
+async fn answer(
+    shared: Arc<Shared>,
+    peer: Arc<Peer>,
+    request: Request<Incoming>,
+    began: Instant,
+) -> Response<ReplyBody> {
     if shared.settings.speaks == Speaks::MindsporeRest {
         let (head, body) = request.into_parts();
         return Box::pin(plain::mindspore::serve(&shared, &head, body, began)).await;

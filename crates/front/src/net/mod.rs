@@ -40,6 +40,7 @@ pub mod connection;
 pub mod desk;
 mod identity;
 pub mod inbox;
+pub mod linger;
 pub mod listener;
 pub mod peer;
 mod sniff;

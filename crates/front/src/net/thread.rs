@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::connection::{serve_connection, Socket};
 use super::desk::open_desk;
+use super::linger::linger;
 use super::listener::{accept, Listener};
 use crate::net::peer::Rights;
 use crate::shared::Shared;
@@ -58,6 +59,7 @@ impl NetworkThread {
         let work = move || {
             runtime.block_on(async {
                 open_desk(number);
+                tokio::spawn(linger());
                 obey(shared, accepts, receiver).await;
             });
         };

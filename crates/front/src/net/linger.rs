@@ -1,0 +1,159 @@
+//! Staying awake for a moment after the last reply.
+//!
+//! Who asks one thing after the other asks again as soon as the answer is there, and a core that has gone to sleep in between takes
+//! longer to wake than many a call takes. So where callers have come back at once for some time, the thread goes on looking for
+//! the next of them before it sleeps. A thread with calls in flight never does: its core may be their worker's. And whoever else wants
+//! the core meanwhile, as a worker that has just answered does, has it.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tokio::task::yield_now;
+
+/// How long a thread looks for the next caller.
+const MOMENT: Duration = Duration::from_micros(200);
+/// So many callers in a row must have come back within a moment before one is waited for; more each time that nobody came.
+const FEWEST: u32 = 16;
+const MOST: u32 = 4096;
+
+thread_local! {
+    static HABIT: RefCell<Habit> = RefCell::new(Habit::default());
+}
+
+/// How callers of one thread have come and gone.
+struct Habit {
+    busy: u32,
+    quiet_since: Option<Instant>,
+    /// Callers in a row who came back within a moment.
+    quick: u32,
+    /// How many it takes.
+    wanted: u32,
+    expecting: Arc<Notify>,
+}
+
+impl Default for Habit {
+    fn default() -> Habit {
+        Habit { busy: 0, quiet_since: None, quick: 0, wanted: FEWEST, expecting: Arc::new(Notify::new()) }
+    }
+}
+
+impl Habit {
+    fn came(&mut self, now: Instant) {
+        self.busy += 1;
+        if let Some(since) = self.quiet_since.take() {
+            self.quick = if now.duration_since(since) <= MOMENT { self.quick.saturating_add(1) } else { 0 };
+        }
+    }
+
+    /// Whether to look for the next caller.
+    fn went(&mut self, now: impl FnOnce() -> Instant) -> bool {
+        self.busy -= 1;
+        if self.busy > 0 {
+            return false;
+        }
+        self.quiet_since = Some(now());
+        self.quick >= self.wanted
+    }
+
+    fn rewarded(&mut self) {
+        self.wanted = (self.wanted / 2).max(FEWEST);
+    }
+
+    fn disappointed(&mut self) {
+        self.quick = 0;
+        self.wanted = (self.wanted * 2).min(MOST);
+    }
+}
+
+fn with_habit<T>(work: impl FnOnce(&mut Habit) -> T) -> Option<T> {
+    HABIT.try_with(|habit| work(&mut habit.borrow_mut())).ok()
+}
+
+/// A call that this thread is at, until this is dropped.
+pub struct Busy(());
+
+impl Busy {
+    pub fn since(now: Instant) -> Busy {
+        with_habit(|habit| habit.came(now));
+        Busy(())
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        with_habit(|habit| {
+            if habit.went(Instant::now) {
+                habit.expecting.notify_one();
+            }
+        });
+    }
+}
+
+/// Keeps this thread awake whenever that is likely to pay, for ever. All others that are ready have their turn meanwhile.
+pub async fn linger() {
+    let Some(expecting) = with_habit(|habit| Arc::clone(&habit.expecting)) else { return };
+    loop {
+        expecting.notified().await;
+        // Who has just answered has its things to tidy up, and then sleeps.
+        std::thread::yield_now();
+        let until = Instant::now() + MOMENT;
+        let mut alone = true;
+        while alone && Instant::now() < until {
+            yield_now().await;
+            alone = with_habit(|habit| habit.busy == 0).unwrap_or(false);
+        }
+        with_habit(if alone { Habit::disappointed } else { Habit::rewarded });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Callers who come back after so long; whether the next would be waited for.
+    fn after(habit: &mut Habit, callers: u32, pause: Duration) -> bool {
+        let mut now = habit.quiet_since.unwrap_or_else(Instant::now);
+        (0..callers).fold(false, |_, _| {
+            now += pause;
+            habit.came(now);
+            habit.went(|| now)
+        })
+    }
+
+    #[test]
+    fn callers_who_come_back_at_once_are_waited_for() {
+        let mut habit = Habit::default();
+        assert!(!after(&mut habit, FEWEST, MOMENT), "the first of them came to a thread that had nobody");
+        assert!(after(&mut habit, 1, MOMENT));
+    }
+
+    #[test]
+    fn callers_who_take_their_time_are_not() {
+        let mut habit = Habit::default();
+        assert!(!after(&mut habit, 1000, MOMENT * 2));
+        assert!(after(&mut habit, FEWEST, MOMENT));
+        assert!(!after(&mut habit, 1, MOMENT * 2), "one who is late ends it");
+    }
+
+    #[test]
+    fn nobody_is_waited_for_while_calls_are_in_flight() {
+        let mut habit = Habit::default();
+        habit.came(Instant::now());
+        assert!(!after(&mut habit, 1000, Duration::ZERO));
+    }
+
+    #[test]
+    fn each_vain_wait_makes_the_next_rarer() {
+        let mut habit = Habit::default();
+        assert!(after(&mut habit, FEWEST + 1, MOMENT));
+        habit.disappointed();
+        assert!(!after(&mut habit, FEWEST, MOMENT));
+        assert!(after(&mut habit, FEWEST, MOMENT));
+        (0..100).for_each(|_| habit.disappointed());
+        assert!(after(&mut habit, MOST, MOMENT), "but it does not end for good");
+        (0..100).for_each(|_| habit.rewarded());
+        assert_eq!(habit.wanted, FEWEST);
+    }
+}
