@@ -46,21 +46,32 @@ impl ReplyBody {
     }
 }
 
-impl Body for ReplyBody {
-    type Data = Bytes;
-    type Error = Infallible;
+/// What a body gives next.
+pub enum Piece {
+    /// Some bytes, and whether they are the last and no trailers follow.
+    Data(Bytes, bool),
+    Trailers(HeaderMap),
+    /// It has ended.
+    Nothing,
+}
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+impl ReplyBody {
+    /// The next piece, unless it is still to come.
+    pub fn ready(&mut self) -> Option<Piece> {
+        match (self.chunks.pop_front(), &self.more) {
+            (Some(chunk), _) => Some(Piece::Data(chunk, self.is_end_stream())),
+            (None, Some(_)) => None,
+            (None, None) => Some(self.trailers.take().map_or(Piece::Nothing, Piece::Trailers)),
+        }
+    }
+
+    /// Waits for the next piece.
+    pub fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Piece> {
         loop {
-            if let Some(chunk) = self.chunks.pop_front() {
-                return Poll::Ready(Some(Ok(Frame::data(chunk))));
+            if let Some(piece) = self.ready() {
+                return Poll::Ready(piece);
             }
-            let Some(more) = &mut self.more else {
-                return Poll::Ready(self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))));
-            };
+            let Some(more) = &mut self.more else { return Poll::Ready(Piece::Nothing) };
             match ready!(more.poll_chunks(context)) {
                 Some(chunks) => self.chunks.extend(chunks.into_iter().filter(|chunk| !chunk.is_empty())),
                 None => {
@@ -70,6 +81,22 @@ impl Body for ReplyBody {
                 }
             }
         }
+    }
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.poll_piece(context).map(|piece| match piece {
+            Piece::Data(data, _) => Some(Ok(Frame::data(data))),
+            Piece::Trailers(trailers) => Some(Ok(Frame::trailers(trailers))),
+            Piece::Nothing => None,
+        })
     }
 
     fn is_end_stream(&self) -> bool {

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use http::request::Parts;
 use http::Method;
-use hyper::body::Incoming;
 use salver_core::Error;
 use salver_wire::kserve::http::{Generate, Infer};
 use salver_wire::kserve::index::IndexRequest;
@@ -12,6 +11,7 @@ use salver_wire::kserve::{self, metadata};
 use salver_wire::HttpReply;
 
 use super::events::reply_by_events;
+use super::request_body::RequestBody;
 use super::routes::{get, header, not_found, receive, refused, wrong_method, Received, Reply};
 use crate::call::call;
 use crate::metrics::Protocol;
@@ -20,7 +20,7 @@ use crate::shared::Shared;
 
 const HTTP: Protocol = Protocol::KserveHttp;
 
-pub async fn answer(shared: &Shared, path: &[&str], head: &Parts, body: Incoming, began: Instant) -> Reply {
+pub async fn answer(shared: &Shared, path: &[&str], head: &Parts, body: RequestBody, began: Instant) -> Reply {
     let (model, version, rest) = match path {
         [] | [""] => return get(head, || metadata::http(&metadata::server(env!("CARGO_PKG_VERSION")))).into(),
         ["health", "live"] => return get(head, || metadata::health(true)).into(),
@@ -43,14 +43,14 @@ pub async fn answer(shared: &Shared, path: &[&str], head: &Parts, body: Incoming
 /// A model and perhaps a version, as the path names them.
 type Named<'a> = (&'a str, Option<&'a str>);
 
-async fn post(shared: &Shared, head: &Parts, body: Incoming) -> Result<Received, HttpReply> {
+async fn post(shared: &Shared, head: &Parts, body: RequestBody) -> Result<Received, HttpReply> {
     match head.method {
         Method::POST => receive(shared, head, body).await.map_err(|error| refused(shared, HTTP, &error, refusal)),
         _ => Err(wrong_method("POST")),
     }
 }
 
-async fn infer(shared: &Shared, named: Named<'_>, head: &Parts, body: Incoming, began: Instant) -> HttpReply {
+async fn infer(shared: &Shared, named: Named<'_>, head: &Parts, body: RequestBody, began: Instant) -> HttpReply {
     let mut received = match post(shared, head, body).await {
         Ok(received) => received,
         Err(reply) => return reply,
@@ -62,7 +62,7 @@ async fn infer(shared: &Shared, named: Named<'_>, head: &Parts, body: Incoming, 
     }
 }
 
-async fn generate(shared: &Shared, named: Named<'_>, head: &Parts, body: Incoming, began: Instant) -> HttpReply {
+async fn generate(shared: &Shared, named: Named<'_>, head: &Parts, body: RequestBody, began: Instant) -> HttpReply {
     let mut received = match post(shared, head, body).await {
         Ok(received) => received,
         Err(reply) => return reply,
@@ -72,7 +72,7 @@ async fn generate(shared: &Shared, named: Named<'_>, head: &Parts, body: Incomin
 }
 
 /// Answers by events, with the status that the first of them says.
-async fn generate_stream(shared: &Shared, named: Named<'_>, head: &Parts, body: Incoming, began: Instant) -> Reply {
+async fn generate_stream(shared: &Shared, named: Named<'_>, head: &Parts, body: RequestBody, began: Instant) -> Reply {
     let mut received = match post(shared, head, body).await {
         Ok(received) => received,
         Err(reply) => return reply.into(),
@@ -85,7 +85,7 @@ async fn generate_stream(shared: &Shared, named: Named<'_>, head: &Parts, body: 
     })
 }
 
-async fn index(shared: &Shared, head: &Parts, body: Incoming) -> HttpReply {
+async fn index(shared: &Shared, head: &Parts, body: RequestBody) -> HttpReply {
     let received = match post(shared, head, body).await {
         Ok(received) => received,
         Err(reply) => return reply,

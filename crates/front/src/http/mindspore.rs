@@ -4,24 +4,24 @@ use std::time::Instant;
 
 use http::request::Parts;
 use http::{Method, Response};
-use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
 use salver_wire::mindspore::rest::{self, Address, Call, REASON};
 use salver_wire::HttpReply;
 
 use super::body::ReplyBody;
+use super::request_body::RequestBody;
 use super::routes::{receive, response};
 use crate::call::call;
 use crate::metrics::Protocol;
 use crate::shared::Shared;
 
-pub async fn serve(shared: &Shared, head: &Parts, body: Incoming, began: Instant) -> Response<ReplyBody> {
+pub async fn serve(shared: &Shared, head: &Parts, body: RequestBody, began: Instant) -> Response<ReplyBody> {
     let mut response = response(answer(shared, head, body, began).await);
     response.extensions_mut().insert(ReasonPhrase::from_static(REASON.as_bytes()));
     response
 }
 
-async fn answer(shared: &Shared, head: &Parts, body: Incoming, began: Instant) -> HttpReply {
+async fn answer(shared: &Shared, head: &Parts, body: RequestBody, began: Instant) -> HttpReply {
     if head.method != Method::POST {
         return rest::refuse("http message only support POST right now");
     }

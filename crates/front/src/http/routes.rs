@@ -8,7 +8,6 @@ use http::header::CONTENT_ENCODING;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body as HttpBody;
-use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use salver_core::Error;
 use salver_engine::Permit;
@@ -18,6 +17,7 @@ use super::body::ReplyBody;
 use super::compression::{worthwhile, Encoding};
 use super::events::{reply_by_events, wants_events};
 use super::receive::{discard, read_body};
+use super::request_body::RequestBody;
 use super::services::{self, Asked};
 use crate::call::{call, Facts};
 use crate::metrics::{Protocol, CONTENT_TYPE as METRICS_TYPE, TENSORFLOW_CONTENT_TYPE as TENSORFLOW_METRICS_TYPE};
@@ -29,7 +29,7 @@ use crate::shared::Shared;
 pub async fn serve(
     shared: Arc<Shared>,
     peer: Arc<Peer>,
-    request: Request<Incoming>,
+    request: Request<RequestBody>,
     began: Instant,
 ) -> Response<ReplyBody> {
     let (head, body) = request.into_parts();
@@ -50,7 +50,7 @@ pub async fn serve(
     }
 }
 
-async fn reply(asked: Asked<'_>, path: &str, body: Incoming) -> Reply {
+async fn reply(asked: Asked<'_>, path: &str, body: RequestBody) -> Reply {
     let Asked { shared, head, began, .. } = asked;
     match path.trim_end_matches('/').split_once('/').map_or("", |(_, path)| path) {
         "" | "servables" => get(head, || shared.with_listing(json::listing)).into(),
@@ -84,7 +84,7 @@ impl From<HttpReply> for Reply {
     }
 }
 
-async fn answer(shared: &Shared, path: &str, head: &Parts, body: Incoming, began: Instant) -> Reply {
+async fn answer(shared: &Shared, path: &str, head: &Parts, body: RequestBody, began: Instant) -> Reply {
     if let Some(path) = path.strip_prefix("servables/") {
         return answer_json(shared, path, head, body, began).await;
     }
@@ -101,7 +101,7 @@ async fn answer(shared: &Shared, path: &str, head: &Parts, body: Incoming, began
     }
 }
 
-async fn answer_json(shared: &Shared, path: &str, head: &Parts, body: Incoming, began: Instant) -> Reply {
+async fn answer_json(shared: &Shared, path: &str, head: &Parts, body: RequestBody, began: Instant) -> Reply {
     let address = match json::Address::parse(path) {
         Ok(address) => address,
         Err(error) => return refused(shared, Protocol::Json, &error, json::refuse).into(),

@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use http::request::Parts;
-use hyper::body::Incoming;
 use salver_core::Error;
 use salver_wire::tensorflow::rest::{is_protobuf, Binary, Inference, Predict, Route};
 use salver_wire::tensorflow::{http_reply, listing, MetadataRequest, Spec, StatusRequest, Task};
 use salver_wire::HttpReply;
 
+use super::request_body::RequestBody;
 use super::routes::{header, receive, refused, Received};
 use crate::call::{call, find_target};
 use crate::metrics::{Api, Protocol};
@@ -25,7 +25,7 @@ fn protocol(what: What) -> Protocol {
 /// What a call asks to be made of its body: `None` is to predict.
 type What = Option<Task>;
 
-pub async fn answer(shared: &Shared, head: &Parts, body: Incoming, began: Instant) -> HttpReply {
+pub async fn answer(shared: &Shared, head: &Parts, body: RequestBody, began: Instant) -> HttpReply {
     match Route::parse(head.method.as_str(), head.uri.path()) {
         Ok(Route::Predict(address)) => infer(shared, (None, address), head, body, began).await,
         Ok(Route::Infer(task, address)) => infer(shared, (Some(task), address), head, body, began).await,
@@ -51,7 +51,7 @@ async fn infer(
     shared: &Shared,
     (what, address): (What, Spec),
     head: &Parts,
-    body: Incoming,
+    body: RequestBody,
     began: Instant,
 ) -> HttpReply {
     let mut received = match receive(shared, head, body).await {

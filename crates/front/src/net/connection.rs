@@ -1,20 +1,25 @@
+use std::convert::Infallible;
 use std::io;
 use std::os::unix::net::UnixStream as StdUnixStream;
+use std::pin::pin;
 use std::sync::Arc;
 
-use hyper::server::conn::{http1, http2};
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulConnection;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::{HandshakeKind, ProtocolVersion, ServerConnection};
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::authority::Mended;
+use super::http2::serve_http2;
+use super::linger::Busy;
 use super::peer::{Peer, PeerAddress, PeerTls, Rights};
 use super::sniff::{sniff, Rewound, Speaks};
+use crate::http::request_body::RequestBody;
 use crate::report;
 use crate::service::serve;
 use crate::shared::Shared;
@@ -22,15 +27,6 @@ use crate::tls::{describe, Tls};
 
 /// What a connection reads at a time. Large requests then cost few system calls.
 const READ_BUFFER: usize = 64 * 1024;
-const STREAM_WINDOW: u32 = 4 << 20;
-const CONNECTION_WINDOW: u32 = 16 << 20;
-/// What is rendered of one reply and not sent.
-const SEND_BUFFER: usize = 400 * 1024;
-/// Requests that a client has begun and reset before anybody could look at them; beyond it the connection is closed.
-const PENDING_RESETS: usize = 20;
-/// Requests that a client's own mistakes have ended; beyond it the connection is closed. Headers that never end, and
-/// frames that hold nothing, are bounded by the HTTP library in the same way; pings and settings are answered one by one.
-const OWN_RESETS: usize = 1024;
 /// The smallest read buffer that hyper takes for HTTP/1.
 const SMALLEST_HTTP1_BUFFER: usize = 8192;
 
@@ -108,8 +104,13 @@ where
     let peer = Arc::new(peer);
     match speaks {
         Speaks::Http1 => serve_http1(shared, stream, peer).await,
-        Speaks::Http2 if peer.address.is_unix() => serve_http2(shared, Mended::new(stream), peer).await,
-        Speaks::Http2 => serve_http2(shared, stream, peer).await,
+        Speaks::Http2 => {
+            let heard = stream.heard();
+            match peer.address.is_unix() {
+                true => serve_http2(shared, Mended::new(stream), heard, peer).await,
+                false => serve_http2(shared, stream, heard, peer).await,
+            }
+        }
     }
     // Whatever ends a connection here, a broken frame or a reset, its peer was told in HTTP's own way.
     Ok(())
@@ -124,38 +125,15 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(shared.settings.header_timeout())
         .max_buf_size(SMALLEST_HTTP1_BUFFER.max(shared.settings.max_header_bytes as usize));
-    let leaving = shared.leaving();
-    let service = service_fn(move |request| Box::pin(serve(Arc::clone(&shared), Arc::clone(&peer), request)));
-    run(builder.serve_connection(TokioIo::new(stream), service), leaving).await;
-}
-
-async fn serve_http2<S>(shared: Arc<Shared>, stream: S, peer: Arc<Peer>)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let settings = &shared.settings;
-    let mut builder = http2::Builder::new(TokioExecutor::new());
-    builder
-        .timer(TokioTimer::new())
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_concurrent_streams(settings.max_streams)
-        .max_pending_accept_reset_streams(PENDING_RESETS)
-        .max_local_error_reset_streams(OWN_RESETS)
-        .max_send_buf_size(SEND_BUFFER)
-        // What gRPC's clients would see as metadata; other replies get a date of their own.
-        .auto_date_header(false)
-        .max_header_list_size(settings.max_header_bytes)
-        .keep_alive_interval(settings.keep_alive())
-        .keep_alive_timeout(settings.keep_alive());
-    let leaving = shared.leaving();
-    let service = service_fn(move |request| Box::pin(serve(Arc::clone(&shared), Arc::clone(&peer), request)));
-    run(builder.serve_connection(TokioIo::new(stream), service), leaving).await;
-}
-
-/// Runs a connection to its end, which comes once its calls are answered when the server retires.
-async fn run<C: GracefulConnection>(connection: C, mut leaving: watch::Receiver<bool>) {
-    let mut connection = std::pin::pin!(connection);
+    let mut leaving = shared.leaving();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let answer = serve(Arc::clone(&shared), Arc::clone(&peer), request.map(RequestBody::Http1));
+        async {
+            let _busy = Busy::begin();
+            Ok::<_, Infallible>(answer.await)
+        }
+    });
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         _ = connection.as_mut() => return,
         _ = leaving.wait_for(|leave| *leave) => connection.as_mut().graceful_shutdown(),

@@ -40,10 +40,10 @@ impl Default for Habit {
 }
 
 impl Habit {
-    fn came(&mut self, now: Instant) {
+    fn came(&mut self, now: impl FnOnce() -> Instant) {
         self.busy += 1;
         if let Some(since) = self.quiet_since.take() {
-            self.quick = if now.duration_since(since) <= MOMENT { self.quick.saturating_add(1) } else { 0 };
+            self.quick = if now().duration_since(since) <= MOMENT { self.quick.saturating_add(1) } else { 0 };
         }
     }
 
@@ -75,8 +75,8 @@ fn with_habit<T>(work: impl FnOnce(&mut Habit) -> T) -> Option<T> {
 pub struct Busy(());
 
 impl Busy {
-    pub fn since(now: Instant) -> Busy {
-        with_habit(|habit| habit.came(now));
+    pub fn begin() -> Busy {
+        with_habit(|habit| habit.came(Instant::now));
         Busy(())
     }
 }
@@ -117,7 +117,7 @@ mod tests {
         let mut now = habit.quiet_since.unwrap_or_else(Instant::now);
         (0..callers).fold(false, |_, _| {
             now += pause;
-            habit.came(now);
+            habit.came(|| now);
             habit.went(|| now)
         })
     }
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn nobody_is_waited_for_while_calls_are_in_flight() {
         let mut habit = Habit::default();
-        habit.came(Instant::now());
+        habit.came(Instant::now);
         assert!(!after(&mut habit, 1000, Duration::ZERO));
     }
 

@@ -38,6 +38,7 @@ mod authority;
 pub mod caller;
 pub mod connection;
 pub mod desk;
+mod http2;
 mod identity;
 pub mod inbox;
 pub mod linger;

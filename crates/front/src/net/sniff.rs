@@ -2,6 +2,8 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
@@ -25,7 +27,17 @@ pub async fn sniff<S: AsyncRead + Unpin>(mut stream: S) -> io::Result<(Speaks, R
         }
     }
     let speaks = if &seen[..] == PREFACE { Speaks::Http2 } else { Speaks::Http1 };
-    Ok((speaks, Rewound { seen, read: 0, length, stream }))
+    Ok((speaks, Rewound { seen, read: 0, length, stream, heard: Heard::default() }))
+}
+
+/// Whether anything has come over a stream since somebody last asked.
+#[derive(Clone, Default)]
+pub struct Heard(Arc<AtomicBool>);
+
+impl Heard {
+    pub fn anything(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
 }
 
 /// A stream whose first bytes, read already, are read again.
@@ -34,12 +46,23 @@ pub struct Rewound<S> {
     read: usize,
     length: usize,
     stream: S,
+    heard: Heard,
+}
+
+impl<S> Rewound<S> {
+    pub fn heard(&self) -> Heard {
+        self.heard.clone()
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Rewound<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.read == self.length {
-            return Pin::new(&mut self.stream).poll_read(context, into);
+            let polled = Pin::new(&mut self.stream).poll_read(context, into);
+            if polled.is_ready() {
+                self.heard.0.store(true, Ordering::Relaxed);
+            }
+            return polled;
         }
         let end = self.length.min(self.read + into.remaining());
         into.put_slice(&self.seen[self.read..end]);

@@ -11,7 +11,6 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
-use hyper::body::Incoming;
 
 use crate::http::body::ReplyBody;
 use crate::http::request_body::RequestBody;
@@ -46,13 +45,13 @@ impl Form {
 pub async fn serve(
     shared: Arc<Shared>,
     peer: Arc<Peer>,
-    request: Request<Incoming>,
+    request: Request<RequestBody>,
     form: Form,
     began: Instant,
 ) -> Response<ReplyBody> {
     let call = Call { shared, peer, began };
     let request = match request.version() {
-        Version::HTTP_2 => request.map(RequestBody::Plain),
+        Version::HTTP_2 => request,
         _ => {
             let settings = call.shared.settings.clone();
             request.map(|body| RequestBody::made(unwanted::Read::new(body, settings)))

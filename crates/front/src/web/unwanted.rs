@@ -3,22 +3,21 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::runtime::Handle;
 
 use crate::http::receive::discard;
-use crate::http::request_body::Broken;
+use crate::http::request_body::{Broken, RequestBody};
 use crate::settings::Settings;
 
 /// A body over HTTP/1 that is read on for a while if it is dropped before its end, so that a client who is still sending
 /// gets to read the reply.
 pub struct Read {
-    body: Option<Incoming>,
+    body: Option<RequestBody>,
     settings: Settings,
 }
 
 impl Read {
-    pub fn new(body: Incoming, settings: Settings) -> Read {
+    pub fn new(body: RequestBody, settings: Settings) -> Read {
         Read { body: Some(body), settings }
     }
 }
@@ -33,7 +32,7 @@ impl Body for Read {
         if matches!(frame, Poll::Ready(None | Some(Err(_)))) {
             self.body = None;
         }
-        frame.map(|frame| frame.map(|frame| frame.map_err(Broken::from)))
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

@@ -6,7 +6,6 @@ use std::task::{ready, Context, Poll};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN};
 use http::{HeaderMap, HeaderValue, Method as Verb, Request, Response, Version};
 use http_body::Body as _;
-use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use salver_core::{Code, Error};
 use salver_wire::proto::Bindings;
@@ -30,7 +29,7 @@ pub fn is_one(path: &str) -> bool {
 }
 
 /// Serves one call.
-pub async fn serve(asked: Asked<'_>, body: Incoming) -> Reply {
+pub async fn serve(asked: Asked<'_>, body: RequestBody) -> Reply {
     if asked.head.method != Verb::POST {
         return wrong_method("POST").into();
     }

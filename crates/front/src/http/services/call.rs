@@ -3,7 +3,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, EXPECT, TRAILER, UPGRADE};
 use http::{HeaderMap, HeaderName};
-use hyper::body::Incoming;
 use prost::Message;
 use prost_reflect::{DynamicMessage, MethodDescriptor};
 use salver_core::{Code, Error};
@@ -69,7 +68,7 @@ fn refusal(error: &JsonError) -> Status {
     status
 }
 
-pub async fn serve(asked: Asked<'_>, way: Way, body: Incoming) -> Reply {
+pub async fn serve(asked: Asked<'_>, way: Way, body: RequestBody) -> Reply {
     let Way { method, descriptor, rule } = way;
     let (rule, bindings) = rule.map_or((None, Bindings::new()), |(rule, bindings)| (Some(rule), bindings));
     let Some(descriptor) = descriptor else {
@@ -93,7 +92,7 @@ async fn read(
     method: Arc<Method>,
     codec: &Codec,
     bindings: &Bindings,
-    body: Incoming,
+    body: RequestBody,
 ) -> Result<Request, Status> {
     let Asked { shared, peer, head, began } = asked;
     let failed = |error: Error| Status::from(&error);
@@ -122,7 +121,7 @@ pub async fn message(
     asked: &Asked<'_>,
     codec: &Codec,
     bindings: &Bindings,
-    body: Incoming,
+    body: RequestBody,
 ) -> Result<(Bytes, Permit), Status> {
     let failed = |error: Error| Status::from(&error);
     let Received { body, mut permit, .. } = receive(asked.shared, asked.head, body).await.map_err(failed)?;

@@ -14,10 +14,10 @@ use std::time::Instant;
 
 use http::request::Parts;
 use http::Method as Verb;
-use hyper::body::Incoming;
 use prost_reflect::MethodDescriptor;
 use salver_wire::proto::{Bindings, Found, HttpRule};
 
+use super::request_body::RequestBody;
 use super::routes::{wrong_method, Reply};
 use crate::net::peer::Peer;
 use crate::services::Method;
@@ -77,7 +77,7 @@ pub fn find(shared: &Shared, head: &Parts) -> Option<Place> {
 }
 
 /// Serves one call.
-pub async fn serve(asked: Asked<'_>, place: Place, body: Incoming) -> Reply {
+pub async fn serve(asked: Asked<'_>, place: Place, body: RequestBody) -> Reply {
     match place {
         Place::Way(way) => call::serve(asked, *way, body).await,
         Place::BuiltIn => built_in::serve(asked, body).await,

@@ -1,0 +1,206 @@
+//! HTTP/2 connections: a task for each, and one for each of its requests.
+
+use std::future::{poll_fn, Future};
+use std::pin::{pin, Pin};
+use std::sync::Arc;
+use std::task::{ready, Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::server::{Builder, Connection, SendResponse};
+use h2::{Ping, PingPong, Reason, SendStream};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderValue, Request, Response};
+use http_body::Body;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{sleep, Instant, Sleep};
+
+use super::linger::Busy;
+use super::peer::Peer;
+use super::sniff::Heard;
+use crate::http::body::{Piece, ReplyBody};
+use crate::http::request_body::RequestBody;
+use crate::service::{serve, Answer};
+use crate::settings::Settings;
+use crate::shared::Shared;
+
+const STREAM_WINDOW: u32 = 4 << 20;
+const CONNECTION_WINDOW: u32 = 16 << 20;
+/// The largest frame that a client may send.
+const FRAME: u32 = 16 * 1024;
+/// What is rendered of one reply and not sent.
+const SEND_BUFFER: usize = 400 * 1024;
+/// Requests that a client has begun and reset before anybody could look at them; beyond it the connection is closed.
+const PENDING_RESETS: usize = 20;
+/// Requests that a client's own mistakes have ended; beyond it the connection is closed. Headers that never end, and
+/// frames that hold nothing, are bounded by the HTTP library in the same way; pings and settings are answered one by one.
+const OWN_RESETS: usize = 1024;
+
+/// Serves a connection to its end, which comes once its calls are answered when the server retires.
+pub async fn serve_http2<S>(shared: Arc<Shared>, stream: S, heard: Heard, peer: Arc<Peer>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    // Whatever ends a connection, here as below, its peer was told in HTTP's own way.
+    let Ok(mut connection) = builder(&shared.settings).handshake(stream).await else { return };
+    let mut pulse = connection.ping_pong().map(|pings| Pulse::new(pings, shared.settings.keep_alive(), heard));
+    let mut leaving = shared.leaving();
+    let mut leaves = pin!(leaving.wait_for(|leave| *leave));
+    let mut left = false;
+    poll_fn(|context| {
+        if accept(&mut connection, context, &shared, &peer).is_ready() {
+            return Poll::Ready(());
+        }
+        if !left && leaves.as_mut().poll(context).is_ready() {
+            left = true;
+            connection.graceful_shutdown();
+            context.waker().wake_by_ref();
+        }
+        if pulse.as_mut().is_some_and(|pulse| pulse.poll_lost(context).is_ready()) {
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    })
+    .await;
+}
+
+fn builder(settings: &Settings) -> Builder {
+    let mut builder = Builder::new();
+    builder
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(FRAME)
+        .max_concurrent_streams(settings.max_streams)
+        .max_pending_accept_reset_streams(PENDING_RESETS)
+        .max_local_error_reset_streams(Some(OWN_RESETS))
+        .max_send_buffer_size(SEND_BUFFER)
+        .max_header_list_size(settings.max_header_bytes);
+    builder
+}
+
+/// Has every request served that has come; ready when the connection has ended.
+fn accept<S>(
+    connection: &mut Connection<S, Bytes>,
+    context: &mut Context<'_>,
+    shared: &Arc<Shared>,
+    peer: &Arc<Peer>,
+) -> Poll<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Some(accepted) = ready!(connection.poll_accept(context)) {
+        let Ok((request, respond)) = accepted else { break };
+        let (head, frames) = request.into_parts();
+        let body = RequestBody::http2(frames, &head.headers);
+        let answer = serve(Arc::clone(shared), Arc::clone(peer), Request::from_parts(head, body));
+        tokio::spawn(exchange(answer, respond));
+    }
+    Poll::Ready(())
+}
+
+/// Answers one request, unless its caller leaves before that.
+async fn exchange(mut answer: Answer, mut respond: SendResponse<Bytes>) {
+    let busy = Busy::begin();
+    let answered = poll_fn(|context| match answer.as_mut().poll(context) {
+        Poll::Ready(response) => Poll::Ready(Some(send(&mut respond, response))),
+        Poll::Pending => respond.poll_reset(context).map(|_| None),
+    });
+    let sent = answered.await;
+    drop((answer, busy));
+    // Where sending fails the caller is gone.
+    if let Some(Ok(Some((stream, body)))) = sent {
+        let _ = Box::pin(send_rest(stream, body)).await;
+    }
+}
+
+/// A reply of which something is still to come.
+type Unfinished = (SendStream<Bytes>, ReplyBody);
+
+/// Sends what there is of a reply. It takes no memory that it did not take before.
+fn send(respond: &mut SendResponse<Bytes>, response: Response<ReplyBody>) -> Result<Option<Unfinished>, h2::Error> {
+    let (mut head, mut body) = response.into_parts();
+    let over = body.is_end_stream();
+    if let Some(length) = body.size_hint().exact().filter(|_| !over) {
+        head.headers.entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
+    }
+    let sent = respond.send_response(Response::from_parts(head, ()), over);
+    let mut stream = sent.inspect_err(|_| respond.send_reset(Reason::INTERNAL_ERROR))?;
+    let ended = over || send_ready(&mut stream, &mut body)?;
+    Ok((!ended).then_some((stream, body)))
+}
+
+/// Whether that was all.
+fn send_ready(stream: &mut SendStream<Bytes>, body: &mut ReplyBody) -> Result<bool, h2::Error> {
+    while let Some(piece) = body.ready() {
+        if send_piece(stream, piece)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn send_piece(stream: &mut SendStream<Bytes>, piece: Piece) -> Result<bool, h2::Error> {
+    match piece {
+        Piece::Data(data, last) => stream.send_data(data, last).map(|()| last),
+        Piece::Trailers(trailers) => stream.send_trailers(trailers).map(|()| true),
+        Piece::Nothing => stream.send_data(Bytes::new(), true).map(|()| true),
+    }
+}
+
+async fn send_rest(mut stream: SendStream<Bytes>, mut body: ReplyBody) -> Result<(), h2::Error> {
+    loop {
+        let piece = poll_fn(|context| poll_more(&mut stream, &mut body, context)).await?;
+        if send_piece(&mut stream, piece)? || send_ready(&mut stream, &mut body)? {
+            return Ok(());
+        }
+    }
+}
+
+/// The next piece of a reply that comes with time; it is not asked for before there is room for it.
+fn poll_more(
+    stream: &mut SendStream<Bytes>,
+    body: &mut ReplyBody,
+    context: &mut Context<'_>,
+) -> Poll<Result<Piece, h2::Error>> {
+    stream.reserve_capacity(1);
+    while stream.capacity() == 0 {
+        match ready!(stream.poll_capacity(context)) {
+            Some(room) => drop(room?),
+            None => return Poll::Ready(Err(Reason::CANCEL.into())),
+        }
+    }
+    if let Poll::Ready(piece) = body.poll_piece(context) {
+        return Poll::Ready(Ok(piece));
+    }
+    stream.poll_reset(context).map(|reset| Err(reset.unwrap_or(Reason::CANCEL).into()))
+}
+
+/// Whether a peer is still there: one that has been silent is asked.
+struct Pulse {
+    pings: PingPong,
+    interval: Duration,
+    next: Pin<Box<Sleep>>,
+    heard: Heard,
+    asked: bool,
+}
+
+impl Pulse {
+    fn new(pings: PingPong, interval: Duration, heard: Heard) -> Pulse {
+        Pulse { pings, interval, next: Box::pin(sleep(interval)), heard, asked: false }
+    }
+
+    /// Ready when the peer was asked and has been silent for an interval nevertheless.
+    fn poll_lost(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        while self.next.as_mut().poll(context).is_ready() {
+            let silent = !self.heard.anything();
+            if silent && self.asked {
+                return Poll::Ready(());
+            }
+            // The library wants its last answer taken before it asks again.
+            let _ = self.pings.poll_pong(context);
+            self.asked = silent && self.pings.send_ping(Ping::opaque()).is_ok();
+            self.next.as_mut().reset(Instant::now() + self.interval);
+        }
+        Poll::Pending
+    }
+}
