@@ -1,7 +1,6 @@
 """Real workers under a real supervisor; what callers see of it is tested from end to end."""
 
 import os
-import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.paths import ROOT
+from support.printed import printing
 from support.waiting import until
 from workers.processes import ended
 from workers.processes import workers as worker_processes
@@ -50,30 +50,12 @@ def serving(wanted: Orders, workers: int = 1, patience: Patience | None = None) 
         version.end()
 
 
-class Printed:
-    """What workers and their supervisor have printed."""
-
-    def __init__(self, capfd: pytest.CaptureFixture[str]) -> None:
-        self._capfd = capfd
-        self.text = ""
-
-    def count(self, pattern: str) -> int:
-        """How many lines match, up to now."""
-        self.text += "".join(self._capfd.readouterr())
-        return sum(re.fullmatch(pattern, line) is not None for line in self.text.splitlines())
-
-
-@pytest.fixture
-def printed(capfd: pytest.CaptureFixture[str]) -> Printed:
-    return Printed(capfd)
-
-
 def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def test_workers_are_warm_before_they_serve_and_closed_when_they_end(tmp_path: Path, printed: Printed) -> None:
-    with serving(orders("double", tmp_path / "servable.py"), workers=2):
+def test_workers_are_warm_before_they_serve_and_closed_when_they_end(tmp_path: Path) -> None:
+    with printing() as printed, serving(orders("double", tmp_path / "servable.py"), workers=2):
         until(lambda: printed.count(r"\[double/1 worker [01]\] loading servable.py") == 2)
         until(lambda: printed.count(r"\[double/1 worker [01]\] warming up") == 2)
         assert len(worker_processes()) == 2
@@ -116,22 +98,22 @@ def test_a_version_whose_workers_cannot_all_begin_does_not_begin(
     assert worker_processes() == []
 
 
-def test_one_that_loads_for_too_long_is_mentioned_and_then_ended(tmp_path: Path, printed: Printed) -> None:
-    with supervising(Patience(load_s=0.3, mention_s=0.1)) as supervisor:
+def test_one_that_loads_for_too_long_is_mentioned_and_then_ended(tmp_path: Path) -> None:
+    with printing() as printed, supervising(Patience(load_s=0.3, mention_s=0.1)) as supervisor:
         with pytest.raises(Unusable, match=r"its worker was still loading after 0\.3 s"):
             supervisor.team(orders("hangs", tmp_path / "servable.py")).open()
         until(lambda: printed.count(r"salver: double/1 worker 0 is still loading after 0\.[12] s") == 2)
         assert worker_processes() == []
 
 
-def test_a_servable_without_lanes_keeps_no_worker(tmp_path: Path, printed: Printed) -> None:
-    with serving(orders("without_lanes", tmp_path / "servable.py")):
+def test_a_servable_without_lanes_keeps_no_worker(tmp_path: Path) -> None:
+    with printing() as printed, serving(orders("without_lanes", tmp_path / "servable.py")):
         assert worker_processes() == []
     assert printed.count(r"\[double/1 worker 0\] closing") == 1
 
 
-def test_a_worker_that_ends_is_back_soon_and_one_line_says_so(tmp_path: Path, printed: Printed) -> None:
-    with serving(orders("double", tmp_path / "servable.py"), workers=2):
+def test_a_worker_that_ends_is_back_soon_and_one_line_says_so(tmp_path: Path) -> None:
+    with printing() as printed, serving(orders("double", tmp_path / "servable.py"), workers=2):
         victim = worker_processes()[0]
         os.kill(victim, signal.SIGKILL)
         told = r"salver: double/1 worker [01] was ended by SIGKILL; it is started again in 0\.1 s"
@@ -141,10 +123,11 @@ def test_a_worker_that_ends_is_back_soon_and_one_line_says_so(tmp_path: Path, pr
         assert victim not in worker_processes()
 
 
-def test_one_that_cannot_load_again_is_tried_for_ever(tmp_path: Path, printed: Printed) -> None:
+def test_one_that_cannot_load_again_is_tried_for_ever(tmp_path: Path) -> None:
     file = tmp_path / "servable.py"
     file.touch()
-    with serving(orders("dies_at_second_start", file), patience=Patience(backoff=Backoff(0.001, 0.002))):
+    restless = Patience(backoff=Backoff(0.001, 0.002))
+    with printing() as printed, serving(orders("dies_at_second_start", file), patience=restless):
         os.kill(worker_processes()[0], signal.SIGKILL)
         until(lambda: printed.count(r"salver: .*servable.py: its worker ended with status 9 before it served") > 3)
         assert printed.count(r"salver: double/1 worker 0 could not be loaded again; .* again in 0\.002 s") > 1
@@ -159,23 +142,24 @@ def test_the_children_of_a_worker_end_with_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(180)
-def test_nothing_leaks_over_many_restarts(tmp_path: Path, printed: Printed) -> None:
+def test_nothing_leaks_over_many_restarts(tmp_path: Path) -> None:
     file = tmp_path / "servable.py"
-    with serving(orders("double", file, lanes=2), patience=Patience(backoff=AT_ONCE)):
+    with printing() as printed, serving(orders("double", file, lanes=2), patience=Patience(backoff=AT_ONCE)):
+        until(lambda: printed.count(r"\[double/1 worker 0\] warming up") == 1)
         files, threads = open_files(), threading.active_count()
-        for count in range(1, 9):
+        for count in range(1, 16):
             os.kill(worker_processes()[0], signal.SIGKILL)
             until(lambda count=count: printed.count("salver: double/1 worker 0 serves again") == count)  # type: ignore[misc]
         until(lambda: open_files() <= files and threading.active_count() <= threads)
     with supervising() as supervisor:
         before = open_files()
-        for _ in range(5):
+        for _ in range(10):
             with pytest.raises(Unusable):
                 supervisor.team(orders("dies", file)).open()
         until(lambda: open_files() <= before)
 
 
-def test_stopping_ends_those_that_still_load(tmp_path: Path, printed: Printed) -> None:
+def test_stopping_ends_those_that_still_load(tmp_path: Path) -> None:
     supervisor = Supervisor()
     refused: list[Unusable] = []
 
@@ -186,17 +170,18 @@ def test_stopping_ends_those_that_still_load(tmp_path: Path, printed: Printed) -
             refused.append(error)
 
     loading = threading.Thread(target=load)
-    loading.start()
-    until(lambda: printed.count(r"\[double/1 worker 0\] hanging") == 1)
-    supervisor.stop()
-    loading.join(20)
+    with printing() as printed:
+        loading.start()
+        until(lambda: printed.count(r"\[double/1 worker 0\] hanging") == 1)
+        supervisor.stop()
+        loading.join(20)
     assert "while the server stops" in str(refused[0])
     assert worker_processes() == []
 
 
-def test_in_process_the_same_is_a_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
+def test_in_process_the_same_is_a_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "tests"))
-    with serving(orders("double", tmp_path / "servable.py", in_process=True)):
+    with printing() as printed, serving(orders("double", tmp_path / "servable.py", in_process=True)):
         assert worker_processes() == []
         assert "double/1 worker 0" in {thread.name for thread in threading.enumerate()}
     until(lambda: "double/1 worker 0" not in {thread.name for thread in threading.enumerate()})
