@@ -1,7 +1,6 @@
-"""A server's ports, options, interceptors and end, on gRPC's own servers and on salver's."""
+"""A server's ports, options, certificates, threads and end, on gRPC's own servers and on salver's."""
 
 import asyncio
-import contextvars
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,46 +9,22 @@ from typing import Any
 
 import grpc
 import pytest
-from grpc import aio
 from support.certificates import make_certificates
 from support.conformance import KINDS, SYNC, Heard, serving
+from support.conformance_calls import TIMEOUT_S, code_of, stub_of
 from support.conformance_pb2 import Request, Response
-from support.conformance_pb2_grpc import ConformanceServicer, ConformanceStub, add_ConformanceServicer_to_server
+from support.conformance_pb2_grpc import ConformanceServicer, add_ConformanceServicer_to_server
 from support.waiting import until
 
 from salver import grpc as own
-
-_TIMEOUT_S = 20.0
 
 each_kind = pytest.mark.parametrize("kind", KINDS)
 each_sync = pytest.mark.parametrize("kind", SYNC)
 
 
-def stub_of(target: str, credentials: grpc.ChannelCredentials | None = None) -> tuple[grpc.Channel, Any]:
-    options = [("grpc.use_local_subchannel_pool", 1)]
-    if credentials is None:
-        channel = grpc.insecure_channel(target, options)
-    else:
-        channel = grpc.secure_channel(target, credentials, options)
-    return channel, ConformanceStub(channel)  # type: ignore[no-untyped-call]
-
-
-def code_of(call: Any, request: Any = None, **options: Any) -> grpc.StatusCode:
-    with pytest.raises(grpc.RpcError) as caught:
-        call(request or Request(), timeout=_TIMEOUT_S, **options)
-    code: grpc.StatusCode = caught.value.code()
-    return code
-
-
 class Echo(ConformanceServicer):
     def Unary(self, request: Request, context: Any) -> Response:  # noqa: N802
         return Response(text=request.text)
-
-
-@pytest.fixture
-def pool() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(4) as pool:
-        yield pool
 
 
 @each_sync
@@ -61,8 +36,8 @@ def test_a_port_is_real_and_may_come_before_the_servicer(kind: str, address: str
     server.start()
     channel, stub = stub_of(f"localhost:{port}")
     with channel:
-        assert stub.Unary(Request(text="a"), timeout=_TIMEOUT_S).text == "a"
-    server.stop(None).wait(_TIMEOUT_S)
+        assert stub.Unary(Request(text="a"), timeout=TIMEOUT_S).text == "a"
+    server.stop(None).wait(TIMEOUT_S)
 
 
 @each_sync
@@ -75,8 +50,8 @@ def test_a_server_listens_on_unix_sockets(kind: str, pool: ThreadPoolExecutor, t
     for address in addresses:
         channel, stub = stub_of(address)
         with channel:
-            assert stub.Unary(Request(text="a"), timeout=_TIMEOUT_S).text == "a"
-    server.stop(None).wait(_TIMEOUT_S)
+            assert stub.Unary(Request(text="a"), timeout=TIMEOUT_S).text == "a"
+    server.stop(None).wait(TIMEOUT_S)
 
 
 @each_sync
@@ -103,7 +78,7 @@ def test_a_message_may_be_as_large_as_an_option_says(kind: str) -> None:
     with serving(kind, options=[("grpc.max_receive_message_length", 1000), ("grpc.unknown", "x")]) as place:
         channel, stub = stub_of(place.target)
         with channel:
-            assert stub.Unary(Request(data=bytes(900)), timeout=_TIMEOUT_S).data == bytes(900)
+            assert stub.Unary(Request(data=bytes(900)), timeout=TIMEOUT_S).data == bytes(900)
             assert code_of(stub.Unary, Request(data=bytes(1100))) is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
@@ -112,8 +87,8 @@ def test_more_calls_than_a_server_takes_are_refused(kind: str) -> None:
     with serving(kind, maximum_concurrent_rpcs=1) as place:
         channel, stub = stub_of(place.target)
         with channel:
-            waiting = stub.Unary.future(Request(wish="wait"), timeout=_TIMEOUT_S)
-            assert place.heard.begun.acquire(timeout=_TIMEOUT_S)
+            waiting = stub.Unary.future(Request(wish="wait"), timeout=TIMEOUT_S)
+            assert place.heard.begun.acquire(timeout=TIMEOUT_S)
             assert code_of(stub.Unary) is grpc.StatusCode.RESOURCE_EXHAUSTED
             place.heard.go_on.set()
             waiting.result()
@@ -129,7 +104,7 @@ def outcome(waiting: Any) -> grpc.StatusCode | str:
 
 def refused(stub: Any) -> bool:
     try:
-        stub.Unary(Request(), timeout=_TIMEOUT_S)
+        stub.Unary(Request(), timeout=TIMEOUT_S)
     except grpc.RpcError as error:
         return error.code() in ENDED
     return False
@@ -144,13 +119,13 @@ def test_with_grace_calls_in_flight_are_answered_and_new_ones_refused(kind: str)
     with serving(kind) as place:
         channel, stub = stub_of(place.target)
         with channel, ThreadPoolExecutor(1) as beside:
-            waiting = stub.Unary.future(Request(wish="wait", text="answered"), timeout=_TIMEOUT_S)
-            assert place.heard.begun.acquire(timeout=_TIMEOUT_S)
-            stopping = beside.submit(place.stop, _TIMEOUT_S)
+            waiting = stub.Unary.future(Request(wish="wait", text="answered"), timeout=TIMEOUT_S)
+            assert place.heard.begun.acquire(timeout=TIMEOUT_S)
+            stopping = beside.submit(place.stop, TIMEOUT_S)
             until(lambda: refused(stub))
             place.heard.go_on.set()
             assert outcome(waiting) == "answered"
-            stopping.result(_TIMEOUT_S)
+            stopping.result(TIMEOUT_S)
             assert refused(stub)
 
 
@@ -162,8 +137,8 @@ def test_calls_that_are_not_answered_in_time_are_ended_whatever_their_handlers_d
     with serving(kind) as place:
         channel, stub = stub_of(place.target)
         with channel:
-            waiting = stub.Unary.future(Request(wish="wait"), timeout=_TIMEOUT_S)
-            assert place.heard.begun.acquire(timeout=_TIMEOUT_S)
+            waiting = stub.Unary.future(Request(wish="wait"), timeout=TIMEOUT_S)
+            assert place.heard.begun.acquire(timeout=TIMEOUT_S)
             place.stop(grace)
             assert outcome(waiting) in ENDED
             assert refused(stub)
@@ -178,131 +153,8 @@ def test_termination_is_waited_for(kind: str, pool: ThreadPoolExecutor) -> None:
         server.start()
     assert server.wait_for_termination(0.01) is True
     assert server.stop(None).is_set()
-    assert server.stop(5).wait(_TIMEOUT_S)
-    assert server.wait_for_termination(_TIMEOUT_S) is False
-
-
-USER = contextvars.ContextVar("USER", default="nobody")
-
-
-class Guard(grpc.ServerInterceptor):
-    """Lets in who says so, and notes who came."""
-
-    def __init__(self, key: str) -> None:
-        self._key = key
-
-    def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
-        allowed = dict(handler_call_details.invocation_metadata).get(self._key)
-        if allowed is None:
-            return grpc.unary_unary_rpc_method_handler(self._refuse)
-        USER.set(USER.get() + allowed)
-        return continuation(handler_call_details)
-
-    def _refuse(self, _: Any, context: Any) -> None:
-        context.abort(grpc.StatusCode.UNAUTHENTICATED, f"no {self._key}")
-
-
-class AsyncGuard(aio.ServerInterceptor):
-    def __init__(self, key: str) -> None:
-        self._key = key
-
-    async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
-        allowed = dict(handler_call_details.invocation_metadata).get(self._key)
-        if allowed is None:
-            return grpc.unary_unary_rpc_method_handler(self._refuse)
-        USER.set(USER.get() + allowed)
-        return await continuation(handler_call_details)
-
-    async def _refuse(self, _: Any, context: Any) -> None:
-        await context.abort(grpc.StatusCode.UNAUTHENTICATED, f"no {self._key}")
-
-
-class Who(ConformanceServicer):
-    def Unary(self, request: Request, context: Any) -> Response:  # noqa: N802
-        return Response(text=USER.get())
-
-
-class AsyncWho(ConformanceServicer):
-    async def Unary(self, request: Request, context: Any) -> Response:  # noqa: N802
-        return Response(text=USER.get())
-
-
-@each_kind
-def test_interceptors_choose_the_handler_from_the_outermost_inwards(kind: str) -> None:
-    guard, who = (Guard, Who) if kind in SYNC else (AsyncGuard, AsyncWho)
-
-    def register(server: Any, _: Heard) -> None:
-        add_ConformanceServicer_to_server(who(), server)  # type: ignore[no-untyped-call]
-
-    with serving(kind, register, interceptors=[guard("x-one"), guard("x-two")]) as place:
-        channel, stub = stub_of(place.target)
-        with channel:
-            for _ in range(2):
-                metadata = [("x-one", "1"), ("x-two", "2")]
-                assert stub.Unary(Request(), metadata=metadata, timeout=_TIMEOUT_S).text == "nobody12"
-            with pytest.raises(grpc.RpcError, match="no x-one"):
-                stub.Unary(Request(), timeout=_TIMEOUT_S)
-            with pytest.raises(grpc.RpcError, match="no x-two"):
-                stub.Unary(Request(), metadata=metadata[:1], timeout=_TIMEOUT_S)
-            unknown = channel.unary_unary("/a.B/C")
-            assert code_of(unknown, b"x", metadata=metadata) is grpc.StatusCode.UNIMPLEMENTED
-
-
-class Broken(grpc.ServerInterceptor):
-    def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
-        raise ValueError("no")
-
-
-@each_sync
-def test_an_interceptor_that_raises_fails_the_call(kind: str) -> None:
-    with serving(kind, interceptors=[Broken()]) as place:
-        channel, stub = stub_of(place.target)
-        with channel, pytest.raises(grpc.RpcError, match="Error in service handler!") as caught:
-            stub.Unary(Request(), timeout=_TIMEOUT_S)
-        assert caught.value.code() is grpc.StatusCode.UNKNOWN
-
-
-class Anything(grpc.GenericRpcHandler):
-    """Answers every path that ends in Any, with bytes as they are."""
-
-    def service(self, handler_call_details: Any) -> Any:
-        if not handler_call_details.method.endswith("Any"):
-            return None
-        return grpc.stream_stream_rpc_method_handler(self._echo)
-
-    def _echo(self, requests: Iterator[bytes], context: Any) -> Iterator[bytes]:
-        for each in requests:
-            yield each * 2
-
-
-@each_sync
-def test_generic_handlers_answer_any_path(kind: str, pool: ThreadPoolExecutor) -> None:
-    server = SYNC[kind](pool, [Anything()])
-    with pytest.raises(AttributeError, match='does not have "service" method'):
-        server.add_generic_rpc_handlers([object()])
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    channel, _ = stub_of(f"127.0.0.1:{port}")
-    with channel:
-        call = channel.stream_stream("/what.Ever/Any")
-        assert list(call(iter([b"a", b"b"]), timeout=_TIMEOUT_S)) == [b"aa", b"bb"]
-        assert code_of(channel.unary_unary("/what.Ever/Else"), b"x") is grpc.StatusCode.UNIMPLEMENTED
-    server.stop(None).wait(_TIMEOUT_S)
-
-
-@each_sync
-def test_generic_handlers_may_be_added_to_a_server_that_runs(kind: str, pool: ThreadPoolExecutor) -> None:
-    server = SYNC[kind](pool)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    handler = grpc.unary_unary_rpc_method_handler(lambda request, context: request)
-    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("a.B", {"C": handler})])
-    server.add_registered_method_handlers("a.B", {"D": handler})
-    channel, _ = stub_of(f"127.0.0.1:{port}")
-    with channel:
-        assert channel.unary_unary("/a.B/C")(b"x", timeout=_TIMEOUT_S) == b"x"
-        assert code_of(channel.unary_unary("/a.B/D"), b"x") is grpc.StatusCode.UNIMPLEMENTED
-    server.stop(None).wait(_TIMEOUT_S)
+    assert server.stop(5).wait(TIMEOUT_S)
+    assert server.wait_for_termination(TIMEOUT_S) is False
 
 
 @pytest.fixture(scope="module")
@@ -331,12 +183,12 @@ def test_certificates_are_shown_and_asked_for(
     channel, stub = stub_of(f"localhost:{port}", grpc.ssl_channel_credentials(pem["ca.crt"], *own_pair))
     with channel:
         said = "x509_common_name [b'client'] [b'ssl']" if mutual else "None None [b'ssl']"
-        assert stub.Unary(Request(), timeout=_TIMEOUT_S).text == said
+        assert stub.Unary(Request(), timeout=TIMEOUT_S).text == said
     stranger, stub = stub_of(f"localhost:{port}", grpc.ssl_channel_credentials(pem["ca.crt"]))
     with stranger:
         if mutual:
             assert code_of(stub.Unary) is grpc.StatusCode.UNAVAILABLE
-    server.stop(None).wait(_TIMEOUT_S)
+    server.stop(None).wait(TIMEOUT_S)
 
 
 @each_kind
@@ -344,10 +196,10 @@ def test_handlers_that_wait_leave_others_alone(kind: str) -> None:
     with serving(kind) as place:
         channel, stub = stub_of(place.target)
         with channel:
-            waiting = [stub.Unary.future(Request(wish="wait"), timeout=_TIMEOUT_S) for _ in range(10)]
+            waiting = [stub.Unary.future(Request(wish="wait"), timeout=TIMEOUT_S) for _ in range(10)]
             for _ in waiting:
-                assert place.heard.begun.acquire(timeout=_TIMEOUT_S)
-            assert stub.Unary(Request(text="a"), timeout=_TIMEOUT_S).text == "a"
+                assert place.heard.begun.acquire(timeout=TIMEOUT_S)
+            assert stub.Unary(Request(text="a"), timeout=TIMEOUT_S).text == "a"
             place.heard.go_on.set()
             assert [each.result().text for each in waiting] == [""] * 10
 
@@ -372,11 +224,11 @@ def test_plain_functions_run_in_threads_of_a_server_of_coroutines(kind: str) -> 
     with ThreadPoolExecutor(2, "own") as pool, serving(kind, register, migration_thread_pool=pool) as place:
         channel, stub = stub_of(place.target)
         with channel:
-            assert stub.Unary(Request(), timeout=_TIMEOUT_S).text == "True"
-            answers = list(stub.Spread(Request(count=3), timeout=_TIMEOUT_S))
+            assert stub.Unary(Request(), timeout=TIMEOUT_S).text == "True"
+            answers = list(stub.Spread(Request(count=3), timeout=TIMEOUT_S))
             assert [each.number for each in answers] == [0, 1, 2]
             assert {each.text.partition("_")[0] for each in answers} == {"own"}
-            answer, call = stub.Gather.with_call(iter([Request(text="a"), Request(text="b")]), timeout=_TIMEOUT_S)
+            answer, call = stub.Gather.with_call(iter([Request(text="a"), Request(text="b")]), timeout=TIMEOUT_S)
             assert answer.text == "ab"
             assert ("x-a", "b") in [tuple(each) for each in call.trailing_metadata()]
 
@@ -400,7 +252,7 @@ def test_a_coroutine_reads_and_writes_at_once(kind: str) -> None:
         channel, stub = stub_of(place.target)
         with channel:
             requests = iter([Request(data=bytes(200_000)) for _ in range(20)])
-            answers = list(stub.Chat(requests, timeout=_TIMEOUT_S))
+            answers = list(stub.Chat(requests, timeout=TIMEOUT_S))
             assert (len(answers), answers[-1].number) == (21, 20)
 
 
@@ -421,10 +273,10 @@ def test_servers_that_share_an_address_may_be_replaced_without_a_failed_call() -
     old, port = started(0, "old")
     channel, stub = stub_of(f"127.0.0.1:{port}")
     with channel:
-        assert stub.Unary(Request(), timeout=_TIMEOUT_S).text == "old"
+        assert stub.Unary(Request(), timeout=TIMEOUT_S).text == "old"
         new, _ = started(port, "new")
-        stopped = old.stop(_TIMEOUT_S)
-        answers = iter(lambda: stub.Unary(Request(), timeout=_TIMEOUT_S).text, "new")
+        stopped = old.stop(TIMEOUT_S)
+        answers = iter(lambda: stub.Unary(Request(), timeout=TIMEOUT_S).text, "new")
         assert set(answers) <= {"old"}
-        assert stopped.wait(_TIMEOUT_S)
-        new.stop(None).wait(_TIMEOUT_S)
+        assert stopped.wait(TIMEOUT_S)
+        new.stop(None).wait(TIMEOUT_S)
