@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from salver.workers.program import Program
 from salver.workers.servable.load import load_servable
-from salver.workers.stage import AnyStage, Batch, Column, Failure, Piece, Stage
+from salver.workers.stage import AnyStage, Batch, Column, Failure, Piece, Stage, StageFailed
 
 IMPORTS = """\
 from collections.abc import AsyncIterator, Iterator
@@ -90,3 +91,18 @@ def shown(pieces: Sequence[Column | Piece]) -> list[Any]:
         else:
             found.append((piece.rows, [list(column) for column in piece.outcome]))
     return found
+
+
+def failed_row(program: Any, name: str, *columns: Any) -> Failure:
+    """How the one row of this batch fails."""
+    [piece] = run(program, name, *columns)
+    assert isinstance(piece, Piece)
+    assert isinstance(piece.outcome, Failure)
+    return piece.outcome
+
+
+def failed(program: Any, name: str, *columns: Any) -> Failure:
+    """How the batch fails as a whole."""
+    with pytest.raises(StageFailed) as raised:
+        run(program, name, *columns)
+    return raised.value.failure
