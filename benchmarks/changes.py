@@ -5,32 +5,27 @@ from __future__ import annotations
 import json
 import shutil
 import socket
-import statistics
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.bench import ADMIN, MODELS, Bench, Serving
-from benchmarks.checking import WrongAnswer, checking
-from benchmarks.load import LoadFailed, Target, percentile, run_steady
-from benchmarks.measure import Problem, problem_of
+from benchmarks.measure import Problem
 from benchmarks.options import LOADING
 from benchmarks.process import ServerFailed
 from benchmarks.progress import say
 from benchmarks.servers import SERVERS
+from benchmarks.steady import checked, measure_each_round, p99_us
 from benchmarks.workloads import WORKLOADS
 
 # One core is free for loading: the load at a steady rate takes little of the other.
 SERVER: Final = replace(SERVERS["salver"], admin=True, every_core=True)
 STEADY: Final = WORKLOADS["mlp"]
 OTHER: Final = WORKLOADS["add"]
-RATE: Final = 200
-REQUESTS: Final = 2000
-QUICK_REQUESTS: Final = 200
 FIRST_CHANGES: Final = 10
 CHANGES: Final = 100
 QUICK_CHANGES: Final = 10
@@ -58,27 +53,9 @@ class Growth:
     changes: int
 
 
-def median_of(rounds: Sequence[Loading]) -> Loading | None:
-    """Situation by situation; None when there are no rounds."""
-    if not rounds:
-        return None
-    return Loading(
-        statistics.median(each.alone_us for each in rounds),
-        statistics.median(each.same_us for each in rounds),
-        statistics.median(each.other_us for each in rounds),
-    )
-
-
 def measure_loading(bench: Bench) -> Generator[Loading | Problem]:
     """Every round as it comes. Closing the generator stops the server that is running."""
-    for number in range(1, bench.options.rounds + 1):
-        say(f"round {number}/{bench.options.rounds} · {LOADING}")
-        try:
-            with bench.serving(SERVER, STEADY, (SERVER, OTHER)) as serving, serving.process.blamed():
-                result = _one_round(bench, serving)
-            yield result
-        except (ServerFailed, WrongAnswer, LoadFailed) as problem:
-            yield problem_of(number, SERVER, LOADING, problem)
+    return measure_each_round(bench, LOADING, ((SERVER, STEADY), (SERVER, OTHER)), _one_round)
 
 
 def measure_growth(bench: Bench) -> Growth:
@@ -100,25 +77,14 @@ def _after(change: Changing, times: int, serving: Serving) -> int:
 
 
 def _one_round(bench: Bench, serving: Serving) -> Loading:
-    serving.process.wait_for_port(serving.ports["grpc"])
     for each in (STEADY, OTHER):
         Changing(serving.scratch, each.name).once()
-    asked = {serving.form("grpc"): serving.ports["grpc"]}
-    with checking(bench.tools, STEADY.name, asked) as checker:
-        checker.check_before()
-        target = bench.target(serving, "grpc", checker.answer_bytes)
-        alone = _p99(bench, serving, target, nullcontext())
-        same = _p99(bench, serving, target, _coming_and_going(serving.scratch, STEADY.name))
-        other = _p99(bench, serving, target, _coming_and_going(serving.scratch, OTHER.name))
-        checker.finish()
-    return Loading(alone, same, other)
-
-
-def _p99(bench: Bench, serving: Serving, target: Target, beside: AbstractContextManager[None]) -> float:
-    requests = QUICK_REQUESTS if bench.options.quick else REQUESTS
-    with beside:
-        run_steady(target, RATE, requests // 10, serving.scratch)
-        return percentile(run_steady(target, RATE, requests, serving.scratch), 0.99)
+    with checked(bench, serving) as target:
+        return Loading(
+            p99_us(bench, serving, target, nullcontext()),
+            p99_us(bench, serving, target, _coming_and_going(serving.scratch, STEADY.name)),
+            p99_us(bench, serving, target, _coming_and_going(serving.scratch, OTHER.name)),
+        )
 
 
 @contextmanager

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import changes
 from benchmarks.bars import Alone, judge
-from benchmarks.changes import Growth, Loading
-from benchmarks.isolation import QUICK_REQUESTS, RATE, REQUESTS, Situations, median_of
+from benchmarks.changes import FIRST_CHANGES, Growth, Loading
+from benchmarks.isolation import Situations
 from benchmarks.load import STREAMS
 from benchmarks.measure import Cell, Problem
 from benchmarks.options import Options
 from benchmarks.servers import SERVERS
 from benchmarks.standing import IDLE_SECONDS, Standing
+from benchmarks.steady import QUICK_REQUESTS, RATE, REQUESTS, median_of
 from benchmarks.summary import Key, Spread, Summary
 from benchmarks.workloads import CONCURRENCIES, PROTOCOLS, STREAMED, WORKLOADS
 
@@ -70,8 +70,7 @@ def _head(results: Results) -> str:
 
 def _bars(results: Results, summary: Summary) -> str:
     marks = {True: "met", False: "**not met**", None: "not measured"}
-    loading = changes.median_of(results.loading)
-    alone = Alone(median_of(results.isolation), loading, results.growth, results.standing)
+    alone = Alone(median_of(results.isolation), median_of(results.loading), results.growth, results.standing)
     rows = [(v.title, v.wanted, v.got, marks[v.met]) for v in judge(summary, alone)]
     note = "Ratios are the first one's median over the other one's median in this run."
     return "\n\n".join(["## The bars", note, _table(("bar", "wanted", "got", ""), rows)])
@@ -154,7 +153,7 @@ def _isolation(results: Results) -> str:
 
 
 def _changes(results: Results) -> str:
-    loading, growth = changes.median_of(results.loading), results.growth
+    loading, growth = median_of(results.loading), results.growth
     rows = []
     if loading is not None:
         for what, p99 in (
@@ -162,10 +161,10 @@ def _changes(results: Results) -> str:
             ("while versions of it come and go", loading.same_us),
             ("while versions of another model come and go", loading.other_us),
         ):
-            rows.append((f"`mlp` at {changes.RATE} requests/s, p99, {what}", f"{p99 / 1000:.3g} ms"))
+            rows.append((f"`mlp` at {RATE} requests/s, p99, {what}", f"{p99 / 1000:.3g} ms"))
     if growth is not None:
         before, after = f"{growth.before_bytes / 1e6:.1f} MB", f"{growth.after_bytes / 1e6:.1f} MB"
-        rows.append((f"memory after {changes.FIRST_CHANGES} changes of versions", before))
+        rows.append((f"memory after {FIRST_CHANGES} changes of versions", before))
         rows.append((f"memory after {growth.changes} more", after))
     if not rows:
         return ""

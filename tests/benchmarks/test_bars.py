@@ -4,8 +4,9 @@ import pytest
 
 from benchmarks.bars import LOADING_TITLES, Alone, Asked, DelayBar, RatioBar, judge
 from benchmarks.changes import Growth, Loading
-from benchmarks.isolation import Situations, median_of
+from benchmarks.isolation import Situations
 from benchmarks.measure import Cell
+from benchmarks.steady import median_of
 from benchmarks.summary import Summary
 
 OURS: Asked = ("salver_python", "grpc")

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from support.managed import Managed, add_version, managed
 
-from benchmarks.changes import Changing, Loading, ask, median_of
+from benchmarks.changes import Changing, Loading, ask
 from benchmarks.process import ServerFailed
+from benchmarks.steady import median_of
 from salver.repository.sources import Sources
 from salver.server.admin import Admin
 from salver.server.admin_socket import AdminSocket
