@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from benchmarks.workloads import WORKLOADS, Protocol, Workload
@@ -30,11 +31,12 @@ class Server:
     name: str
     title: str
     setting: str
-    requirements: tuple[str, ...]
-    shown_versions: tuple[str, ...]
     workloads: tuple[str, ...]
     forms: Mapping[Protocol, Mapping[str, str]]
     """For each protocol it speaks, the form (see tools/forms.py) in which each workload is asked."""
+    shown_versions: tuple[str, ...] = SALVER_VERSIONS
+    requirements: tuple[str, ...] = ()
+    """What a peer's environment holds; salver has its own."""
     module: str = ""
     code: bool = False
     """Whether salver gets the `servables/<workload>.py` to serve, or else the ONNX model alone."""
@@ -61,6 +63,8 @@ class Server:
         return workload.name in self.workloads
 
 
+of_services = partial(Server, forms=MESSAGES, shown_versions=SERVICER_VERSIONS)
+
 SERVERS: Final = {
     server.name: server
     for server in (
@@ -68,8 +72,6 @@ SERVERS: Final = {
             "salver",
             "salver",
             "`salver serve DIR --listen ADDR`, no other setting; DIR holds the ONNX model alone",
-            requirements=(),
-            shown_versions=SALVER_VERSIONS,
             workloads=ONE_ONNX_MODEL,
             forms=KSERVE,
         ),
@@ -77,8 +79,6 @@ SERVERS: Final = {
             "salver_predict",
             "salver, TensorFlow's Predict",
             "the same command; the same model, and tensors of the same bytes, in the words of TensorFlow Serving",
-            requirements=(),
-            shown_versions=SALVER_VERSIONS,
             workloads=("mlp", "tensor"),
             forms={"grpc": dict.fromkeys(WORKLOADS, "predict-grpc")},
         ),
@@ -86,7 +86,6 @@ SERVERS: Final = {
             "salver_python",
             "salver, Python in a worker",
             "the same command; DIR holds the `servable.py` from `benchmarks/servables`, and no setting",
-            requirements=(),
             shown_versions=(*SALVER_VERSIONS, "pillow"),
             workloads=("add", "tensor", "chain", "image"),
             forms=KSERVE,
@@ -96,8 +95,6 @@ SERVERS: Final = {
             "salver_in_process",
             "salver, Python in process",
             "the same, and `in_process = true` in its `salver.toml`",
-            requirements=(),
-            shown_versions=SALVER_VERSIONS,
             workloads=("add", "tensor", "chain"),
             forms=KSERVE,
             code=True,
@@ -107,8 +104,6 @@ SERVERS: Final = {
             "salver_joined",
             "salver, a worker over TCP",
             "`salver serve --accept-workers`, and `salver worker` with the same `servable.py`, which joins it",
-            requirements=(),
-            shown_versions=SALVER_VERSIONS,
             workloads=("add",),
             forms={"grpc": KSERVE_GRPC},
             code=True,
@@ -118,8 +113,6 @@ SERVERS: Final = {
             "salver_rest",
             "salver, MindSpore Serving's REST",
             "as salver alone, the same ONNX model, asked at `/model/...`",
-            requirements=(),
-            shown_versions=SALVER_VERSIONS,
             workloads=("add",),
             forms=MINDSPORE_REST,
         ),
@@ -127,8 +120,6 @@ SERVERS: Final = {
             "salver_one_worker",
             "salver, 1 worker",
             "the same as in a worker, and `workers = 1` in its `salver.toml`; all on both cores",
-            requirements=(),
-            shown_versions=SALVER_VERSIONS,
             workloads=("rows",),
             forms=KSERVE,
             code=True,
@@ -139,8 +130,6 @@ SERVERS: Final = {
             "salver_two_workers",
             "salver, 2 workers",
             "the same, and `workers = 2`",
-            requirements=(),
-            shown_versions=SALVER_VERSIONS,
             workloads=("rows",),
             forms=KSERVE,
             code=True,
@@ -151,8 +140,6 @@ SERVERS: Final = {
             "mindspore_one_worker",
             "salver, `num_parallel_workers=1`",
             "`start_servables` and `start_grpc_server` of `mindspore_serving.server`; all on both cores",
-            requirements=(),
-            shown_versions=SALVER_VERSIONS,
             workloads=("instances",),
             forms=MINDSPORE,
             code=True,
@@ -164,8 +151,6 @@ SERVERS: Final = {
             "mindspore_two_workers",
             "salver, `num_parallel_workers=2`",
             "the same, with one worker more",
-            requirements=(),
-            shown_versions=SALVER_VERSIONS,
             workloads=("instances",),
             forms=MINDSPORE,
             code=True,
@@ -173,101 +158,74 @@ SERVERS: Final = {
             start_script=True,
             every_core=True,
         ),
-        Server(
+        of_services(
             "run_blocking",
             "salver run, `grpc.server`",
             "`salver run blocking.py ADDR`, a script in `benchmarks/servicers` that knows nothing of salver",
-            requirements=(),
-            shown_versions=SERVICER_VERSIONS,
             workloads=SERVICER_CALLS,
-            forms=MESSAGES,
             script="blocking",
         ),
-        Server(
+        of_services(
             "run_looped",
             "salver run, `grpc.aio.server`",
             "`salver run looped.py ADDR`, the same with asyncio",
-            requirements=(),
-            shown_versions=SERVICER_VERSIONS,
             workloads=SERVICER_CALLS,
-            forms=MESSAGES,
             script="looped",
         ),
-        Server(
+        of_services(
             "grpcio_blocking",
             "grpcio, `grpc.server`",
             "`python blocking.py ADDR`, the same script with the same packages",
-            requirements=(),
-            shown_versions=SERVICER_VERSIONS,
             workloads=SERVICER_CALLS,
-            forms=MESSAGES,
             script="blocking",
             unsalvered=True,
         ),
-        Server(
+        of_services(
             "grpcio_looped",
             "grpcio, `grpc.aio.server`",
             "`python looped.py ADDR`",
-            requirements=(),
-            shown_versions=SERVICER_VERSIONS,
             workloads=SERVICER_CALLS,
-            forms=MESSAGES,
             script="looped",
             unsalvered=True,
         ),
-        Server(
+        of_services(
             "run_processes",
             "salver run, 3 processes",
             "`salver run blocking.py ADDR 3`, on both cores",
-            requirements=(),
-            shown_versions=SERVICER_VERSIONS,
             workloads=("processes",),
-            forms=MESSAGES,
             settings="3",
             script="blocking",
             every_core=True,
         ),
-        Server(
+        of_services(
             "grpcio_processes",
             "grpcio, 3 processes",
             "`python blocking.py ADDR 3`, on both cores",
-            requirements=(),
-            shown_versions=SERVICER_VERSIONS,
             workloads=("processes",),
-            forms=MESSAGES,
             settings="3",
             script="blocking",
             unsalvered=True,
             every_core=True,
         ),
-        Server(
+        of_services(
             "salver_faces",
             "salver, a service of its own",
             "`salver serve`, with the `servable.py` from `benchmarks/servables` that serves the same `.proto`",
-            requirements=(),
-            shown_versions=SERVICER_VERSIONS,
             workloads=("faces",),
-            forms=MESSAGES,
             code=True,
         ),
-        Server(
+        of_services(
             "run_faces",
             "salver run, picture by picture",
             "`salver run blocking.py ADDR`",
-            requirements=(),
-            shown_versions=SERVICER_VERSIONS,
             workloads=("faces",),
-            forms=MESSAGES,
             script="blocking",
         ),
-        Server(
+        of_services(
             "grpcio_faces",
             "grpcio, picture by picture",
             "`python blocking.py ADDR`",
-            requirements=(),
-            shown_versions=SERVICER_VERSIONS,
             workloads=("faces",),
-            forms=MESSAGES,
             script="blocking",
             unsalvered=True,
         ),
