@@ -13,7 +13,7 @@ from salver.config.text_proto import file_text
 
 _HEADINGS = ("servable", "version", "state", "labels")
 # What the request says, by the names of the options.
-_ARGUMENTS = {"servable": "servable", "number": "version", "label": "label", "path": "path"}
+_ARGUMENTS = {"servable": "servable", "servable_version": "version", "label": "label", "path": "path"}
 
 
 def run(options: argparse.Namespace) -> int:
@@ -21,7 +21,7 @@ def run(options: argparse.Namespace) -> int:
     given = {said: getattr(options, name, None) for name, said in _ARGUMENTS.items()}
     request = {"do": options.command, **{said: value for said, value in given.items() if value is not None}}
     if options.command == "label":
-        request["version"] = options.number
+        request["version"] = options.servable_version
     if getattr(options, "model_config_file", None) is not None:
         request["config"] = file_text(Path(options.model_config_file))
     done = _ask(options, request)

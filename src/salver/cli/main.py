@@ -11,6 +11,8 @@ from salver.problems import Unusable
 if TYPE_CHECKING:
     from salver.config.settings import Setting
 
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
 _INTERRUPTED = 130
 
 
@@ -54,7 +56,7 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_serve(commands: "Commands") -> None:
     from salver.config.settings import SETTINGS
 
     serve = commands.add_parser(
@@ -70,7 +72,7 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     serve.set_defaults(run=_serve)
 
 
-def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_run(commands: "Commands") -> None:
     run = commands.add_parser(
         "run",
         help="run a gRPC server's script on the native server",
@@ -91,7 +93,7 @@ def _add_settings(parser: argparse.ArgumentParser, settings: "Sequence[Setting]"
         parser.add_argument(setting.flag, dest=setting.name, metavar=setting.shown, action=action, help=shown)
 
 
-def _add_worker(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_worker(commands: "Commands") -> None:
     from salver.config.settings import WORKER_SETTINGS
 
     worker = commands.add_parser(
@@ -107,7 +109,7 @@ def _add_worker(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     worker.set_defaults(run=_worker)
 
 
-def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_check(commands: "Commands") -> None:
     check = commands.add_parser(
         "check",
         help="load and try what would be served, without serving it",
@@ -119,7 +121,7 @@ def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     check.set_defaults(run=_check)
 
 
-def _add_inspect(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_inspect(commands: "Commands") -> None:
     inspect = commands.add_parser(
         "inspect",
         help="what a model file says of itself",
@@ -138,7 +140,11 @@ def _add_place(parser: argparse.ArgumentParser, count: str | None = None) -> Non
     parser.add_argument("place", metavar="DIR|FILE.py", nargs=count, help=text)
 
 
-def _add_tensorflow_serving(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_version(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("--servable-version", metavar="N", type=int, help=text)
+
+
+def _add_tensorflow_serving(commands: "Commands") -> None:
     """Its flags are not of argparse's kind, and are all left to it."""
     tensorflow = commands.add_parser(
         "tensorflow-serving",
@@ -150,7 +156,7 @@ def _add_tensorflow_serving(commands: "argparse._SubParsersAction[argparse.Argum
     tensorflow.set_defaults(run=_tensorflow_serving)
 
 
-def _add_status(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_status(commands: "Commands") -> None:
     status = commands.add_parser(
         "status",
         help="what a server serves",
@@ -165,7 +171,7 @@ def _add_status(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     status.set_defaults(run=_status)
 
 
-def _add_call(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_call(commands: "Commands") -> None:
     call = commands.add_parser(
         "call",
         help="call a method of a server",
@@ -176,12 +182,12 @@ def _add_call(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     call.add_argument("address", metavar="ADDR", help=_ADDRESS_HELP)
     call.add_argument("servable", metavar="NAME[.METHOD]", help="the servable, and its method if not the default one")
     call.add_argument("inputs", metavar="INPUT=VALUE", nargs="+", help="one per input of the method")
-    call.add_argument("--servable-version", metavar="N", type=int, help="the version; the latest if not given")
+    _add_version(call, "the version; the latest if not given")
     _add_connection(call)
     call.set_defaults(run=_call)
 
 
-def _add_proto(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_proto(commands: "Commands") -> None:
     proto = commands.add_parser(
         "proto",
         help="print a servable's contract as a .proto file",
@@ -192,7 +198,7 @@ def _add_proto(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     text = "the folder of servables, or one servable's own code, or its folder; or a server's address: "
     proto.add_argument("place", metavar="DIR|FILE.py|ADDR", help=text + _ADDRESS_HELP)
     proto.add_argument("servable", metavar="NAME", nargs="?", help="the servable; not needed where there is only one")
-    proto.add_argument("--servable-version", metavar="N", type=int, help="the version; the latest if not given")
+    _add_version(proto, "the version; the latest if not given")
     _add_connection(proto)
     proto.set_defaults(run=_proto)
 
@@ -209,35 +215,25 @@ def _add_connection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timeout", metavar="S", type=_seconds, default=30.0, help="seconds to wait (default 30)")
 
 
-def _add_admin(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_admin(commands: "Commands") -> None:
     load = _add_order(commands, "load", "serve a servable, or one more version of it, as it is in its folder now")
     load.add_argument("servable", metavar="NAME", help="the servable")
-    load.add_argument(
-        "--servable-version",
-        metavar="N",
-        dest="number",
-        type=int,
-        help="the version; without it, what its settings say",
-    )
+    _add_version(load, "the version; without it, what its settings say")
     load.add_argument("--path", metavar="DIR", type=_absolute, help="where its version folders are, if not served yet")
     unload = _add_order(commands, "unload", "serve a servable, or one version of it, no more")
     unload.add_argument("servable", metavar="NAME", help="the servable")
-    unload.add_argument(
-        "--servable-version", metavar="N", dest="number", type=int, help="the version; another may take its place"
-    )
+    _add_version(unload, "the version; another may take its place")
     label = _add_order(commands, "label", "call a version by a label")
     label.add_argument("servable", metavar="NAME", help="the servable")
     label.add_argument("label", metavar="LABEL", help="the label, such as stable")
     version = label.add_mutually_exclusive_group(required=True)
-    version.add_argument("number", metavar="N", type=int, nargs="?", help="an available version")
+    version.add_argument("servable_version", metavar="N", type=int, nargs="?", help="an available version")
     version.add_argument("--remove", action="store_true", help="take the label away")
     reload = _add_order(commands, "reload", "look at all folders and files again, and follow what they say")
     reload.add_argument("--model-config-file", metavar="FILE", help="follow this list, in TensorFlow Serving's form")
 
 
-def _add_order(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, text: str
-) -> argparse.ArgumentParser:
+def _add_order(commands: "Commands", name: str, text: str) -> argparse.ArgumentParser:
     order = commands.add_parser(
         name,
         help=f"have a server {text}",
