@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from support.conformance_pb2 import Request
 from support.conformance_pb2_grpc import ConformanceStub
 from support.http import get
 from support.paths import ROOT
+from support.ports import free_port
 
 _TIMEOUT_S = 30.0
 
@@ -71,12 +71,6 @@ if __name__ == "__main__":
 """
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _environment() -> dict[str, str]:
     paths = [str(ROOT / "src"), str(ROOT / "tests")]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
@@ -95,7 +89,7 @@ def started(
 ) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """The same, with its process, which is ended with all that it has started."""
     (folder / "server.py").write_text(script, encoding="utf-8")
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "salver", "run", "server.py", str(port), *arguments]
     with subprocess.Popen(
         command,

@@ -1,8 +1,7 @@
-import subprocess
 from pathlib import Path
 
 import pytest
-from support.paths import ROOT
+from support.certificates import make_example_certificates
 
 from cluster.servables import write_all
 
@@ -15,9 +14,4 @@ def servables(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`ca`, `server` for localhost, `client`, and the same again of another authority in `other`."""
-    directory = tmp_path_factory.mktemp("certificates")
-    for each in (directory, directory / "other"):
-        script = ["sh", str(ROOT / "examples" / "certificates.sh"), str(each)]
-        subprocess.run(script, check=True, capture_output=True, timeout=50)
-    return directory
+    return make_example_certificates(tmp_path_factory.mktemp("certificates"))

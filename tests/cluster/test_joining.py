@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mindspore_server.scripts import free_port
+from support.ports import free_port
 from support.servables import write_servable
 from support.waiting import until
 

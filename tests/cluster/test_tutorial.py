@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mindspore_server.scripts import TUTORIALS, Script, free_port, put, put_servable, started
+from mindspore_server.scripts import TUTORIALS, Script, put, put_servable, started
 from mindspore_server.scripts import run as run_script
+from support.ports import free_port
 from support.waiting import until
 
 from mindspore_serving import master, worker

@@ -1,14 +1,13 @@
 """One real server for most tests; those that end or overload a server start their own."""
 
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from onnx import save
+from support.certificates import make_example_certificates
 from support.models import scaled, write_all
-from support.paths import ROOT
 
 from salver.client.api import Client
 from salver.testing.server import Server, running
@@ -31,12 +30,7 @@ def authored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`ca`, `server`, `client` by the commands of the examples, and the same again of another authority in `other`."""
-    directory = tmp_path_factory.mktemp("certificates")
-    for each in (directory, directory / "other"):
-        script = ["sh", str(ROOT / "examples" / "certificates.sh"), str(each)]
-        subprocess.run(script, check=True, capture_output=True, timeout=50)
-    return directory
+    return make_example_certificates(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,8 @@ import shutil
 from pathlib import Path
 
 from mindspore_server.printed import EXAMPLE, ONE_SUM, THREE_SUMS
-from mindspore_server.scripts import EXAMPLES, free_port, put, run, started
+from mindspore_server.scripts import EXAMPLES, put, run, started
+from support.ports import free_port
 
 
 def exported(tmp_path: Path) -> Path:

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from frameworks.nets import export
-from mindspore_server.scripts import READY, Script, free_port, started
+from mindspore_server.scripts import READY, Script, started
+from support.ports import free_port
 from support.waiting import until
 
 from mindspore_serving.client import Client

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from support.certificates import make_certificates
+from support.ports import free_port
 
-from .scripts import EXAMPLES, free_port, run
+from .scripts import EXAMPLES, run
 
 
 @pytest.fixture(scope="session")

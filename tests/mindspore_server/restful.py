@@ -8,7 +8,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .scripts import free_port, started
+from support.ports import free_port
+
+from .scripts import started
 
 READY = "Serving: Serving RESTful server start success, listening on "
 

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import uuid
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from support.paths import ROOT
+from support.ports import free_port
 from support.waiting import until
 
 from salver.testing.server import Server
@@ -20,12 +20,6 @@ TUTORIALS = Path(__file__).parent / "tutorials"
 EXAMPLES = ROOT / "examples" / "mindspore"
 READY = "Serving: Serving gRPC server start success, listening on "
 _MARK = "SALVER_TEST_MARK"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port
 
 
 def put(file: Path, folder: Path, changes: Mapping[str, str]) -> Path:

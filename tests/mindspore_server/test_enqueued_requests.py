@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.ports import free_port
 from support.waiting import until
 
 from mindspore_serving import master, server
 from mindspore_serving.client import Client
-
-from .scripts import free_port
 
 SERVABLE = """
 import time

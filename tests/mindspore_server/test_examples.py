@@ -5,11 +5,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from support.ports import free_port
 from support.waiting import until
 
 from .printed import EXAMPLE, ONE_SUM, THREE_SUMS
 from .restful import READY as RESTFUL_READY
-from .scripts import EXAMPLES, free_port, put, run, started
+from .scripts import EXAMPLES, put, run, started
 
 
 @pytest.fixture

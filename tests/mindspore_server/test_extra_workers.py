@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.ports import free_port
 from support.waiting import until
 
 from mindspore_serving.client import Client
 
-from .scripts import Script, free_port, started
+from .scripts import Script, started
 
 SERVABLE = """
 import os

@@ -8,11 +8,12 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+from support.ports import free_port
 from support.waiting import until
 
 from mindspore_serving.client import Client
 
-from .scripts import READY, free_port, started
+from .scripts import READY, started
 
 # `waits` is in the middle of a call from when it has noted its process until the gate, a file, is there.
 SERVABLE = """

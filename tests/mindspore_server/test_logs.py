@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from support.ports import free_port
 from support.waiting import until
 
 from mindspore_serving.client import Client
 from salver.testing.server import running
 
-from .scripts import free_port, started
+from .scripts import started
 
 SERVABLE = """
 import os

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .scripts import EXAMPLES, Script, free_port, put, run, started
+from support.ports import free_port
+
+from .scripts import EXAMPLES, Script, put, run, started
 
 REST_READY = "Serving: Serving RESTful server start success, listening on "
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.ports import free_port
 
 from mindspore_serving import master, server
 from mindspore_serving.server import SSLConfig
 
 from .restful import READY, ask, restful
-from .scripts import free_port
 
 SERVABLE = """
 from mindspore_serving.server import register

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.ports import free_port
 from workers.processes import workers
 
 from mindspore_serving import master, server, worker
 from mindspore_serving.client import Client
 from mindspore_serving.server import ServableStartConfig, SSLConfig
 
-from .scripts import READY, free_port, put_model
+from .scripts import READY, put_model
 
 REGISTER = "import os\nfrom mindspore_serving.server import register\n"
 DECLARE = 'model = register.declare_model("tensor_add.mindir", "MindIR", with_batch_dim=False)\n'

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.ports import free_port
 from support.waiting import until
 
 from mindspore_serving.client import Client, SSLConfig
 
 from .printed import ONE_SUM, THREE_SUMS, WRONG_METHOD, WRONG_TYPE
-from .scripts import EXAMPLES, READY, TUTORIALS, Script, free_port, put, put_servable, run, started
+from .scripts import EXAMPLES, READY, TUTORIALS, Script, put, put_servable, run, started
 
 SOCKET = "/tmp/serving_resnet50_test_temp_file"
 SERVABLES = {"r1.2": TUTORIALS / "r1.2" / "servable_config.py", "r1.5": EXAMPLES / "add" / "add" / "servable_config.py"}

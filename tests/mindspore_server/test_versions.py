@@ -8,14 +8,13 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from support.ports import free_port
 from workers.processes import workers
 
 from examples.models import make_model
 from mindspore_serving import server
 from mindspore_serving.client import Client
 from mindspore_serving.server import ServableStartConfig
-
-from .scripts import free_port
 
 WITH_MODEL = """
 from mindspore_serving.server import register

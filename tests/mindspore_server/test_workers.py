@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.ports import free_port
 from support.waiting import until
 
 from mindspore_serving.client import Client
 
-from .scripts import Script, free_port, started
+from .scripts import Script, started
 
 # Calls that wait note which process runs them, and go on when the gate is open.
 SERVABLE = """

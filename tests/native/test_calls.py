@@ -5,12 +5,12 @@ import select
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import grpc
 import pytest
 from support.service_calls import Served, serve
+from support.waiting import until
 
 from salver import _native
 
@@ -27,12 +27,6 @@ def status(call: grpc.Future) -> tuple[grpc.StatusCode, str | None]:
     error = call.exception()
     assert isinstance(error, grpc.RpcError)
     return error.code(), error.details()  # type: ignore[attr-defined]
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECOND_S
-    while not is_so():
-        assert time.monotonic() < deadline, "it does not become so"
 
 
 def test_calls_are_answered_by_threads(served: Served) -> None:

@@ -11,11 +11,12 @@ from typing import Any
 
 import grpc
 import pytest
-from mindspore_server.scripts import Script, free_port, started
+from mindspore_server.scripts import Script, started
 from PIL import Image, ImageChops
 from skimage import data
 from support.http import post
 from support.paths import ROOT
+from support.ports import free_port
 from support.waiting import until
 
 import salver

@@ -1,8 +1,10 @@
-"""The certificates of the MindSpore Serving tutorial."""
+"""Certificates by the commands of the MindSpore Serving tutorial, and by those of the examples."""
 
 import shlex
 import subprocess
 from pathlib import Path
+
+from support.paths import ROOT
 
 # The tutorial's commands: certificates with a common name and nothing else (X.509 v1 with OpenSSL 3.0).
 _OPENSSL = [
@@ -20,4 +22,12 @@ def make_certificates(folder: Path) -> Path:
     """Puts ca.crt, server.crt, server.key, client.crt and client.key into the folder."""
     for command in _OPENSSL:
         subprocess.run(["openssl", *shlex.split(command)], cwd=folder, check=True, capture_output=True, timeout=60)
+    return folder
+
+
+def make_example_certificates(folder: Path) -> Path:
+    """Puts `ca`, `server` for localhost, and `client` into the folder, and the same of another authority in `other`."""
+    for each in (folder, folder / "other"):
+        script = ["sh", str(ROOT / "examples" / "certificates.sh"), str(each)]
+        subprocess.run(script, check=True, capture_output=True, timeout=50)
     return folder

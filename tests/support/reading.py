@@ -7,7 +7,6 @@ its `print`s say.
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from support.paths import ROOT
+from support.ports import free_port
 from support.waiting import until
 
 _FILE = re.compile(r"(?:#|//) (\S+\.(?:py|proto))\n")
@@ -53,7 +53,7 @@ class Reader:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.ports = {port: _free_port() for port in (8500, 8501)}
+        self.ports = {port: free_port() for port in (8500, 8501)}
         (folder / "examples").symlink_to(ROOT / "examples")
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         environment = {**os.environ, "PATH": path, "SALVER_LISTEN": f"127.0.0.1:{self.ports[8500]}"}
@@ -120,8 +120,3 @@ def reader(folder: Path) -> Iterator[Reader]:
 def matches(printed: str, expected: str) -> bool:
     pattern = ".*?".join(re.escape(part) for part in expected.strip().split("..."))
     return re.fullmatch(pattern, printed.strip(), re.S) is not None
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
