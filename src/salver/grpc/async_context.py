@@ -18,7 +18,6 @@ class AsyncContext(CallContext, aio.ServicerContext[Any, Any]):
 
     _details = ""
     _trailing: Any = ()
-    _opened = False
     _aborted: aio.AbortError | None = None
     finished = False
     method: Method
@@ -161,14 +160,6 @@ class AsyncContext(CallContext, aio.ServicerContext[Any, Any]):
     @property
     def path(self) -> str:
         return self.call.path
-
-    def _open_if_needed(self) -> None:
-        if self.compression is not None and not self._opened:
-            self._open(())
-
-    def _open(self, metadata: Metadata) -> None:
-        self._opened = True
-        self.call.send_metadata(tuple(metadata), self.compression)
 
 
 def _wake(waited: "asyncio.Future[None] | None") -> None:

@@ -22,6 +22,7 @@ class CallContext:
 
     _code: Any = None
     _trailing: Any = None
+    _opened = False
     _compress_next = True
     compression: Any = None
     """How messages are compressed, if the caller takes that."""
@@ -62,3 +63,11 @@ class CallContext:
 
     def disable_next_message_compression(self) -> None:
         self._compress_next = False
+
+    def _open_if_needed(self) -> None:
+        if self.compression is not None and not self._opened:
+            self._open(())
+
+    def _open(self, metadata: Metadata) -> None:
+        self._opened = True
+        self.call.send_metadata(tuple(metadata), self.compression)

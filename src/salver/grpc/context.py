@@ -23,7 +23,6 @@ class Context(CallContext, grpc.ServicerContext):
     """As gRPC's, for one call."""
 
     _details: bytes | None = None
-    _opened = False
     _aborted = False
     _gone: grpc.RpcError | None = None
 
@@ -117,14 +116,6 @@ class Context(CallContext, grpc.ServicerContext):
         except (TypeError, ValueError) as error:
             LOGGER.error("Exception sending the status!", exc_info=error)
             self.call.finish(UNKNOWN, f"Exception sending the status: {error}", ())
-
-    def _open_if_needed(self) -> None:
-        if self.compression is not None and not self._opened:
-            self._open(())
-
-    def _open(self, metadata: Metadata) -> None:
-        self._opened = True
-        self.call.send_metadata(tuple(metadata), self.compression)
 
 
 def _encoded(details: Any) -> bytes:
