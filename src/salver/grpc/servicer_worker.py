@@ -8,6 +8,7 @@ import traceback
 from base64 import b64decode
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.machinery import SourceFileLoader
 from multiprocessing import spawn
 from pathlib import Path
@@ -18,7 +19,7 @@ import grpc
 
 from salver.grpc import asynchronous, blocking, front
 from salver.grpc.channel_options import BEHIND_FRONT
-from salver.grpc.recipes import Plan, Recipe
+from salver.grpc.recipes import Recipe
 from salver.workers.blame import problem_of
 from salver.workers.control import Control, Message
 from salver.workers.worker import Dismissed, Inbox, ServerGone
@@ -46,6 +47,8 @@ def work(control: Control, orphaned: Callable[[], None], at_fork: Callable[[Sequ
 
 
 Serving = Callable[[Callable[[], None], Callable[[], object]], int]
+# From `grpc.server`, or that of asyncio, to a server.
+Made = Callable[[Callable[..., Any]], Any]
 
 
 def _serving(message: Message) -> Serving:
@@ -53,9 +56,8 @@ def _serving(message: Message) -> Serving:
     _prepare(pickle.loads(b64decode(message.fields["main"])))
     recipe: Recipe = pickle.loads(b64decode(message.fields["recipe"]))
     handlers = _handlers(recipe)
-    run = _serve_in_loop if recipe.plan.in_loop else _serve_in_threads
-    address = f"unix:{message.fields['socket']}"
-    return lambda ready, wait: run(recipe, handlers, address, ready, wait)
+    made = partial(_made, recipe, handlers, f"unix:{message.fields['socket']}")
+    return partial(_serve_in_loop if recipe.plan.in_loop else _serve_in_threads, made)
 
 
 def _handlers(recipe: Recipe) -> dict[str, dict[str, Any]]:
@@ -74,20 +76,20 @@ def _word(streams: bool) -> str:
     return "stream" if streams else "unary"
 
 
-def _serve_in_threads(
-    recipe: Recipe,
-    handlers: dict[str, dict[str, Any]],
-    address: str,
-    ready: Callable[[], None],
-    wait: Callable[[], Any],
-) -> int:
+def _made(recipe: Recipe, handlers: dict[str, dict[str, Any]], address: str, make: Callable[..., Any]) -> Any:
+    """A server of this kind that has not been started."""
     plan = recipe.plan
-    server = blocking.server(
-        ThreadPoolExecutor(plan.threads), None, recipe.interceptors, _options(plan), compression=plan.compression
-    )
+    options = [*plan.options, (BEHIND_FRONT, 1)]
+    pool = ThreadPoolExecutor(plan.threads)
+    server = make(pool, None, recipe.interceptors, options, compression=plan.compression)
     for service, methods in handlers.items():
         server.add_registered_method_handlers(service, methods)
     server.add_insecure_port(address)
+    return server
+
+
+def _serve_in_threads(made: Made, ready: Callable[[], None], wait: Callable[[], object]) -> int:
+    server = made(blocking.server)
     server.start()
     ready()
     try:
@@ -97,21 +99,9 @@ def _serve_in_threads(
     return 0
 
 
-def _serve_in_loop(
-    recipe: Recipe,
-    handlers: dict[str, dict[str, Any]],
-    address: str,
-    ready: Callable[[], None],
-    wait: Callable[[], Any],
-) -> int:
-    plan = recipe.plan
-
+def _serve_in_loop(made: Made, ready: Callable[[], None], wait: Callable[[], object]) -> int:
     async def serve() -> int:
-        pool = ThreadPoolExecutor(plan.threads)
-        server = asynchronous.server(pool, None, recipe.interceptors, _options(plan), compression=plan.compression)
-        for service, methods in handlers.items():
-            server.add_registered_method_handlers(service, methods)
-        server.add_insecure_port(address)
+        server = made(asynchronous.server)
         await server.start()
         ready()
         try:
@@ -121,10 +111,6 @@ def _serve_in_loop(
         return 0
 
     return asyncio.run(serve())
-
-
-def _options(plan: Plan) -> list[tuple[str, Any]]:
-    return [*plan.options, (BEHIND_FRONT, 1)]
 
 
 class _Enough(BaseException):
