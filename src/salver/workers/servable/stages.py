@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -41,10 +42,9 @@ class Rows(Stage):
         self.needs_callers = code.chain.context
 
     def run(self, batch: Batch) -> list[Column] | list[Piece]:
-        functions = self._code.functions(self._code.absent(batch))
         results = Results(batch.rows)
-        for values, context in zip(_rows(batch), self._code.contexts(batch), strict=True):
-            _tell(results, at_once(_row(self._code, functions, values, context)))
+        for row in _rows(self._code, batch):
+            _tell(results, at_once(_row(self._code, *row)))
         return results.all()
 
 
@@ -56,9 +56,7 @@ class AsyncRows(AsyncStage):
         self.needs_callers = code.chain.context
 
     async def run(self, batch: Batch) -> list[Column] | list[Piece]:
-        functions = self._code.functions(self._code.absent(batch))
-        pairs = zip(_rows(batch), self._code.contexts(batch), strict=True)
-        outcomes = await asyncio.gather(*(_row(self._code, functions, values, context) for values, context in pairs))
+        outcomes = await asyncio.gather(*(_row(self._code, *row) for row in _rows(self._code, batch)))
         results = Results(batch.rows)
         for outcome in outcomes:
             _tell(results, outcome)
@@ -94,9 +92,7 @@ class RowSequences(SequenceStage):
         self._code = code
 
     def open(self, batch: Batch) -> list[Iterator[list[Column]]]:
-        functions = self._code.functions(self._code.absent(batch))
-        pairs = zip(_rows(batch), self._code.contexts(batch), strict=True)
-        return [one_by_one(self._code.items(functions, values, context)) for values, context in pairs]
+        return [one_by_one(self._code.items(*row)) for row in _rows(self._code, batch)]
 
 
 class AsyncRowSequences(AsyncSequenceStage):
@@ -106,14 +102,13 @@ class AsyncRowSequences(AsyncSequenceStage):
         self._code = code
 
     def open(self, batch: Batch) -> list[AsyncIterator[list[Column]]]:
-        functions = self._code.functions(self._code.absent(batch))
-        pairs = zip(_rows(batch), self._code.contexts(batch), strict=True)
-        return [self._code.items(functions, values, context) for values, context in pairs]
+        return [self._code.items(*row) for row in _rows(self._code, batch)]
 
 
-def _rows(batch: Batch) -> Iterator[list[Any]]:
-    """Each row's values; arrays are views."""
-    return map(list, zip(*batch.columns, strict=True))
+def _rows(code: ChainCode, batch: Batch) -> Iterator[tuple[Sequence[Prepared], list[Any], Any]]:
+    """What each row is run by: the functions, its values, of which arrays are views, and its context."""
+    functions, values = code.functions(code.absent(batch)), map(list, zip(*batch.columns, strict=True))
+    return zip(repeat(functions, batch.rows), values, code.contexts(batch), strict=True)
 
 
 async def _row(code: ChainCode, functions: Sequence[Prepared], values: list[Any], context: Any) -> list[Any] | Failure:
