@@ -1,5 +1,7 @@
 import asyncio
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,7 @@ from support.lanes import served
 
 from salver.authoring.spec import Contract, Input, Method, Plan, Policy, Port, Servable, StageSpec, Step, StepOutput
 from salver.workers import nested
+from salver.workers.dtypes import numpy_dtype
 from salver.workers.stage import AsyncStage, Batch, Column, Failure, Piece, Stage, StageFailed
 
 UNTYPED = (Port("x", None, None),)
@@ -68,6 +71,19 @@ def test_rows_of_several_texts_run_together(far: bool) -> None:
     with served(servable(), {0: Code(twice)}, far=far) as call:
         answer = call("run", [{"x": ["a", "b"]}, {"x": ["", "é"]}])
     assert answer == [{"y": ["aa", "bb"]}, {"y": ["", "éé"]}]
+
+
+def test_numbers_that_nothing_here_can_read_are_refused_and_end_no_lane(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ml_dtypes", None)
+    numpy_dtype.cache_clear()
+    halves = (Port("x", "bfloat16", None),)
+    typed = replace(servable(), stages=(StageSpec("code", halves, OUTPUT, None, PLAIN),))
+    typed = replace(typed, methods=(replace(typed.methods[0], contract=Contract(halves, OUTPUT, True)),))
+    with served(typed, {0: Code(twice)}) as call:
+        for _ in range(2):
+            assert "bfloat16 needs the package ml_dtypes: pip install ml_dtypes" in str(call("run", {"x": 1.5}))
+        monkeypatch.undo()
+        assert call("run", {"x": 1.5}) == {"y": 3.0}
 
 
 @pytest.mark.parametrize("size", [1, 5_000, 100_000, 500_000])

@@ -124,6 +124,6 @@ def _filled(values: "NDArray[Any]", count: int, stored: "np.dtype[Any]") -> "NDA
 def _typed(array: "NDArray[Any]", dtype: str) -> "NDArray[Any]":
     if dtype != "bfloat16":
         return array
-    import ml_dtypes
+    from salver.workers.dtypes import numpy_dtype
 
-    return array.view(ml_dtypes.bfloat16)
+    return array.view(numpy_dtype(dtype))

@@ -1,12 +1,12 @@
 """Columns as the link brings and takes them: views of received memory in, arrays and lists out."""
 
-from functools import cache
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from salver._native import View
+from salver.workers.dtypes import numpy_dtype
 from salver.workers.stage import Column, Failure, Kind, Piece, texts
 
 Shown = tuple[str, tuple[int, ...], View | list[str] | list[bytes]]
@@ -16,7 +16,7 @@ _LONGEST = 8192
 
 
 def shown(column: Shown) -> Column:
-    """What was received, as a stage gets it."""
+    """What was received, as a stage gets it. Raises Unusable for numbers of a kind that numpy needs a package for."""
     name, shape, data = column
     array: NDArray[Any]
     if isinstance(data, list):
@@ -25,18 +25,8 @@ def shown(column: Shown) -> Column:
             return data
         array = np.array(data, np.object_).reshape(shape)
     else:
-        array = np.ndarray(shape, _dtype(name), cast(Any, data))
+        array = np.ndarray(shape, numpy_dtype(name), cast(Any, data))
     return array
-
-
-@cache
-def _dtype(name: str) -> "np.dtype[Any]":
-    if name == "bfloat16":
-        import ml_dtypes
-
-        name = ml_dtypes.bfloat16
-    dtype: np.dtype[Any] = np.dtype(name)
-    return dtype
 
 
 def given(column: Column) -> Any:

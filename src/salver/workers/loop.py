@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from salver._native import Link
+from salver.problems import Unusable
 from salver.workers.callers import callers
 from salver.workers.columns import failed, given, given_piece, shown, shown_piece
 from salver.workers.leaving import Leaving
@@ -63,21 +64,32 @@ class Lane:
         self._methods = {name: index for index, name in enumerate(methods)}
 
     def take(self, wait: bool) -> "Taken | None":
-        """The next batch; None if there is none (now, or with `wait` ever again)."""
-        taken = self.link.take(wait) if self.leaving is None else self._take_unless(self.leaving, wait)
-        if taken is None:
-            return None
-        number, index, rows, columns, told = taken
-        stage = self._stages[index]
-        who = callers(self.link, number, told) if told else ()
-        return Taken(number, stage, Batch(rows, [shown(column) for column in columns], who))
+        """The next batch; None if there is none (now, or with `wait` ever again).
+
+        One that nothing here could read is answered with that.
+        """
+        while (opened := self._opened(wait)) is not None:
+            number, index, rows, columns, told = opened
+            batch = Batch(rows, [], callers(self.link, number, told) if told else ())
+            taken = Taken(number, self._stages[index], batch)
+            try:
+                batch.columns = [shown(column) for column in columns]
+            except Unusable as error:
+                problem = error.problem
+                self.fail(taken, Failure(f"{problem.where} {problem.what}: {problem.remedy}"))
+            else:
+                return taken
+        return None
 
     @property
     def is_leaving(self) -> bool:
         """Whether it takes nothing any more."""
         return self.leaving is not None and self.leaving.is_set
 
-    def _take_unless(self, leaving: Leaving, wait: bool) -> Opened | None:
+    def _opened(self, wait: bool) -> Opened | None:
+        leaving = self.leaving
+        if leaving is None:
+            return self.link.take(wait)
         while not leaving.is_set:
             taken = self.link.take(False)
             if taken is not None or not wait or self.link.ended:

@@ -15,7 +15,7 @@ import numpy as np
 
 from salver.authoring.contracts import NUMBERS, Meaning
 from salver.authoring.spec import Dim, Port
-from salver.problems import Unusable
+from salver.workers.dtypes import numpy_dtype
 from salver.workers.results import Array, Value
 from salver.workers.stage import Column
 
@@ -253,18 +253,6 @@ def as_array(value: Any, promised: str) -> Array:
 @cache
 def _carried(dtype: "np.dtype[Any]") -> bool:
     return dtype.name in NUMBERS
-
-
-def numpy_dtype(name: str) -> "np.dtype[Any]":
-    """Raises Unusable for bfloat16 without the package that has it."""
-    if name != "bfloat16":
-        return np.dtype(name)
-    try:
-        import ml_dtypes
-    except ModuleNotFoundError:
-        raise Unusable("bfloat16", "needs the package ml_dtypes", "pip install ml_dtypes") from None
-    found: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
-    return found
 
 
 def _agree(dims: Sequence[Dim], shape: Sequence[int]) -> bool:

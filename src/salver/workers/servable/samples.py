@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from salver.runtimes.samples import Tensor
-from salver.workers.servable.promises import numpy_dtype
+from salver.workers.dtypes import numpy_dtype
 from salver.workers.stage import Column, texts
 
 
