@@ -25,9 +25,14 @@ class Port:
     """Text that is a JSON document, which JSON protocols show as what it says."""
 
     def __str__(self) -> str:
+        return f"{self.name}: {self.type}"
+
+    @property
+    def type(self) -> str:
+        """What it is, without its name: `float32[2, any]`."""
         shape = ", ".join(str(dim) or "any" for dim in self.dims or ())
         kind = "json" if self.json else self.dtype or "any"
-        return f"{self.name}: {kind}" + (f"[{shape}]" if shape else "")
+        return f"{kind}[{shape}]" if shape else kind
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ Nothing is cast silently. Python's own numbers become the declared type, because
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -96,7 +96,7 @@ class Numbers(Promise):
         return array
 
     def _typed(self, value: Any, rows: int | None) -> Array:
-        array = as_array(value, self._promised(rows))
+        array = as_array(value, partial(self._promised, rows))
         if not array.dtype.isnative:
             array = array.astype(array.dtype.newbyteorder("="))
         if self._dtype is None or array.dtype == self._dtype:
@@ -127,7 +127,7 @@ class Numbers(Promise):
     def _promised(self, rows: int | None) -> str:
         dims: tuple[Dim, ...] = self._dims or ()
         name = None if self._dtype is None else self._dtype.name
-        shown = str(Port("", name, dims if rows is None else (rows, *dims))).removeprefix(": ")
+        shown = Port("", name, dims if rows is None else (rows, *dims)).type
         return shown if rows is None else f"{shown} for {_rows(rows)}"
 
 
@@ -168,15 +168,17 @@ class Texts(Promise):
         return self._array(value, (rows, *(self._row.dims or ())))
 
     def _array(self, value: Any, dims: tuple[Dim, ...]) -> Array:
-        promised = str(replace(self._row, dims=dims)).removeprefix(": ")
         try:
             array = np.array(value, np.object_)
         except ValueError:
-            raise Broken("lists of different lengths", promised, _MEND_SHAPE) from None
+            raise self._broken("lists of different lengths", dims) from None
         if not _agree(dims, array.shape):
-            raise Broken(f"{described(value)} of the shape {list(array.shape)}", promised, _MEND_SHAPE)
+            raise self._broken(f"{described(value)} of the shape {list(array.shape)}", dims)
         made: Array = np.array([self._each.row(each) for each in array.flat], np.object_).reshape(array.shape)
         return made
+
+    def _broken(self, given: str, dims: tuple[Dim, ...]) -> Broken:
+        return Broken(given, replace(self._row, dims=dims).type, _MEND_SHAPE)
 
 
 class Document(Promise):
@@ -232,8 +234,8 @@ class Anything(Promise):
 _MEND_SHAPE = "give that shape, or mend the annotation"
 
 
-def as_array(value: Any, promised: str) -> Array:
-    """The array of numbers that a value is, also one of another library. Raises Broken."""
+def as_array(value: Any, promised: Callable[[], str]) -> Array:
+    """The array of numbers that a value is, also one of another library. Raises Broken: `promised` tells of what."""
     try:
         if callable(getattr(value, "asnumpy", None)):
             value = value.asnumpy()
@@ -242,11 +244,11 @@ def as_array(value: Any, promised: str) -> Array:
         array: Array = np.asarray(value)
     except Exception as error:
         what = f"{described(value)} that numpy cannot read ({error})"
-        raise Broken(what, promised, "give an array, or a list of equally long lists") from None
+        raise Broken(what, promised(), "give an array, or a list of equally long lists") from None
     if not _carried(array.dtype):
         what = _shown(array) if array.dtype.kind not in "OUS" or isinstance(value, np.ndarray) else described(value)
         remedy = "end every way through the function with `return`" if value is None else "give an array of numbers"
-        raise Broken(what, promised, remedy)
+        raise Broken(what, promised(), remedy)
     return array
 
 
@@ -302,7 +304,7 @@ def _plain(value: Any) -> Any:
 
 
 def _shown(array: Array) -> str:
-    return str(Port("", array.dtype.name, array.shape)).removeprefix(": ")
+    return Port("", array.dtype.name, array.shape).type
 
 
 def described(value: Any) -> str:
