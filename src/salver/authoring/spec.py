@@ -7,6 +7,7 @@ import json
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 Dim = int | str
@@ -33,6 +34,19 @@ class Port:
         shape = ", ".join(str(dim) or "any" for dim in self.dims or ())
         kind = "json" if self.json else self.dtype or "any"
         return f"{kind}[{shape}]" if shape else kind
+
+    @cached_property
+    def fixed(self) -> tuple[int, ...] | None:
+        """The dims, if they are the same for all rows."""
+        dims = tuple(dim for dim in self.dims or () if isinstance(dim, int))
+        return dims if self.dims is not None and len(dims) == len(self.dims) else None
+
+    def admits(self, shape: Sequence[int]) -> bool:
+        """Whether a row may have this shape; a symbol is any length."""
+        if self.dims is None:
+            return True
+        pairs = zip(self.dims, shape, strict=False)
+        return len(shape) == len(self.dims) and all(isinstance(dim, str) or dim == length for dim, length in pairs)
 
 
 @dataclass(frozen=True)

@@ -146,8 +146,7 @@ class _Edge:
 
 def _elements(port: Port) -> int | None:
     """How many elements a row has, if that is fixed."""
-    dims = [dim for dim in port.dims or () if isinstance(dim, int)]
-    return prod(dims) if port.dims is not None and len(dims) == len(port.dims) else None
+    return None if port.fixed is None else prod(port.fixed)
 
 
 def _edges(servable: Servable, method: Method, native: set[int]) -> Iterator[_Edge]:

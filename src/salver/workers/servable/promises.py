@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from salver.authoring.contracts import NUMBERS, Meaning
-from salver.authoring.spec import Dim, Port
+from salver.authoring.spec import Port
 from salver.workers.dtypes import numpy_dtype
 from salver.workers.results import Array, Value
 from salver.workers.stage import Column
@@ -62,8 +62,8 @@ class Numbers(Promise):
 
     def __init__(self, meaning: Meaning) -> None:
         self._dtype = None if meaning.dtype is None else numpy_dtype(meaning.dtype)
-        self._dims = meaning.dims
-        self._fixed = _fixed(meaning.dims)
+        self._row = Port("", None if self._dtype is None else self._dtype.name, meaning.dims)
+        self._fixed = self._row.fixed
         self._python = meaning.python
         # What needs no look at it: single numbers of the very type.
         single = self._fixed == () and self._dtype is not None
@@ -80,7 +80,7 @@ class Numbers(Promise):
             with suppress(OverflowError):
                 return self._number(value)  # type: ignore[misc,no-any-return]
         array = self._typed(value, rows=None)
-        if not self._admits(array.shape):
+        if not self._row.admits(array.shape):
             raise Broken(_shown(array), self._promised(None), _MEND_SHAPE)
         number: Value = array if array.ndim else array[()]
         return number
@@ -90,7 +90,7 @@ class Numbers(Promise):
             value = self._typed(value, rows)
         if value.shape[:1] != (rows,):
             raise Broken(_shown(value), self._promised(rows), "give one output for each row, in their order")
-        if value.shape[1:] != self._fixed and not self._admits(value.shape[1:]):
+        if value.shape[1:] != self._fixed and not self._row.admits(value.shape[1:]):
             raise Broken(_shown(value), self._promised(rows), _MEND_SHAPE)
         array: Array = value if value.flags.c_contiguous else np.ascontiguousarray(value)
         return array
@@ -121,14 +121,8 @@ class Numbers(Promise):
             raise Broken(f"{value!r:.80}", self._promised(rows), "give a number within its range")
         return made
 
-    def _admits(self, shape: tuple[int, ...]) -> bool:
-        return self._dims is None or _agree(self._dims, shape)
-
     def _promised(self, rows: int | None) -> str:
-        dims: tuple[Dim, ...] = self._dims or ()
-        name = None if self._dtype is None else self._dtype.name
-        shown = Port("", name, dims if rows is None else (rows, *dims)).type
-        return shown if rows is None else f"{shown} for {_rows(rows)}"
+        return self._row.type if rows is None else f"{_led(self._row, (rows,)).type} for {_rows(rows)}"
 
 
 class Text(Promise):
@@ -162,23 +156,24 @@ class Texts(Promise):
         self._row = row
 
     def row(self, value: Any) -> Value:
-        return self._array(value, self._row.dims or ())
+        return self._array(value, ())
 
     def batch(self, value: Any, rows: int) -> Column:
-        return self._array(value, (rows, *(self._row.dims or ())))
+        return self._array(value, (rows,))
 
-    def _array(self, value: Any, dims: tuple[Dim, ...]) -> Array:
+    def _array(self, value: Any, leading: tuple[int, ...]) -> Array:
         try:
             array = np.array(value, np.object_)
         except ValueError:
-            raise self._broken("lists of different lengths", dims) from None
-        if not _agree(dims, array.shape):
-            raise self._broken(f"{described(value)} of the shape {list(array.shape)}", dims)
+            raise self._broken("lists of different lengths", leading) from None
+        count = len(leading)
+        if array.shape[:count] != leading or not self._row.admits(array.shape[count:]):
+            raise self._broken(f"{described(value)} of the shape {list(array.shape)}", leading)
         made: Array = np.array([self._each.row(each) for each in array.flat], np.object_).reshape(array.shape)
         return made
 
-    def _broken(self, given: str, dims: tuple[Dim, ...]) -> Broken:
-        return Broken(given, replace(self._row, dims=dims).type, _MEND_SHAPE)
+    def _broken(self, given: str, leading: tuple[int, ...]) -> Broken:
+        return Broken(given, _led(self._row, leading).type, _MEND_SHAPE)
 
 
 class Document(Promise):
@@ -257,14 +252,9 @@ def _carried(dtype: "np.dtype[Any]") -> bool:
     return dtype.name in NUMBERS
 
 
-def _agree(dims: Sequence[Dim], shape: Sequence[int]) -> bool:
-    pairs = zip(dims, shape, strict=False)
-    return len(shape) == len(dims) and all(isinstance(dim, str) or dim == length for dim, length in pairs)
-
-
-def _fixed(dims: Sequence[Dim] | None) -> tuple[int, ...] | None:
-    lengths = tuple(dim for dim in dims or () if isinstance(dim, int))
-    return lengths if dims is not None and len(lengths) == len(dims) else None
+def _led(row: Port, leading: tuple[int, ...]) -> Port:
+    """Rows with these dimensions before their own."""
+    return replace(row, dims=(*leading, *(row.dims or ())))
 
 
 def _is_python(value: Any) -> bool:

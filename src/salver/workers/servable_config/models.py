@@ -54,7 +54,7 @@ class ModelRun(Stage):
         failure = refusal(index, column, port)
         if failure is not None:
             raise StageFailed(Failure(failure, kind="invalid"))
-        fixed = _fixed(port)
+        fixed = port.fixed
         return column if fixed is None or not isinstance(column, np.ndarray) else column.reshape(len(column), *fixed)
 
     def _run_together(self, columns: Sequence[Column], rows: int) -> list[Column]:
@@ -82,14 +82,13 @@ def refusal(index: int, column: Column, port: Port) -> str | None:
     if not isinstance(column, np.ndarray):
         given = "str" if isinstance(column[0], str) else "bytes"
         return None if port.dtype in (None, given) else _other_type(index, given, port)
-    fixed = _fixed(port)
-    if fixed is not None and port.dtype not in _UNSIZED:
-        size, declared = column.nbytes // len(column), _itemsize(port.dtype) * math.prod(fixed)
+    if port.fixed is not None and port.dtype not in _UNSIZED:
+        size, declared = column.nbytes // len(column), _itemsize(port.dtype) * math.prod(port.fixed)
         if size != declared:
             return f"Given model input {index} size {size} not match the size {declared} defined in model"
     if port.dtype not in (None, column.dtype.name):
         return _other_type(index, column.dtype.name, port)
-    if fixed is None and not _agrees(column.shape[1:], port):
+    if port.fixed is None and not port.admits(column.shape[1:]):
         shown = [dim or "any" for dim in port.dims or ()]
         return f"Given model input {index} shape {list(column.shape[1:])} not match the shape {shown} defined in model"
     return None
@@ -102,21 +101,6 @@ def _itemsize(dtype: str | None) -> int:
 def _other_type(index: int, given: str, port: Port) -> str:
     one, other = ("String" if dtype == "str" else str(dtype).capitalize() for dtype in (given, port.dtype))
     return f"Given model input {index} data type kMSI_{one} not match the data type kMSI_{other} defined in model"
-
-
-def _fixed(port: Port) -> tuple[int, ...] | None:
-    """The port's row shape, if it is the same for all rows."""
-    dims = tuple(dim for dim in port.dims or () if isinstance(dim, int))
-    return dims if port.dims is not None and len(dims) == len(port.dims) else None
-
-
-def _agrees(shape: tuple[int, ...], port: Port) -> bool:
-    if port.dims is None:
-        return True
-    same_rank = len(shape) == len(port.dims)
-    return same_rank and all(
-        isinstance(dim, str) or dim == length for dim, length in zip(port.dims, shape, strict=True)
-    )
 
 
 def _one(column: Column, row: int) -> Column:
@@ -141,7 +125,6 @@ def _stacked(outputs: Sequence[Column]) -> Column:
 
 
 def _zero_row(port: Port) -> Tensor | None:
-    fixed = _fixed(port)
-    if fixed is None or port.dtype in (*_UNSIZED, "bfloat16"):
+    if port.fixed is None or port.dtype in (*_UNSIZED, "bfloat16"):
         return None
-    return np.zeros((1, *fixed), port.dtype)
+    return np.zeros((1, *port.fixed), port.dtype)
