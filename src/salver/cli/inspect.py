@@ -7,7 +7,7 @@ from pathlib import Path
 from salver.authoring.spec import Dim, Port
 from salver.cli.status import table
 from salver.problems import Unusable
-from salver.repository.endings import ending
+from salver.repository.endings import SAVED_MODEL, ending
 from salver.runtimes import onnx_contract, saved_model_file
 from salver.runtimes import table as runtimes
 from salver.runtimes.saved_model_file import SavedSignature
@@ -41,7 +41,7 @@ def model_file(path: Path) -> Path:
 
 def described(file: Path) -> Iterator[str]:
     """The lines that are printed. Raises Unusable."""
-    if file.name == saved_model_file.FILE:
+    if file.name == SAVED_MODEL:
         yield from _saved_model(file)
         return
     if file.suffix == ".onnx":

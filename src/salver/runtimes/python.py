@@ -16,7 +16,7 @@ from salver import _native
 from salver.authoring.manifest import Manifest
 from salver.authoring.spec import Port, Servable
 from salver.problems import Unusable
-from salver.repository.endings import ending
+from salver.repository.endings import SAVED_MODEL, ending
 from salver.repository.scan import Kind, VersionFolder
 from salver.repository.settings import FILE, POLICY
 from salver.runtimes.base import Host, Loaded, Trial
@@ -35,7 +35,6 @@ _log = logging.getLogger("mindspore_serving")
 _SAID = ("method", "batching", *POLICY)
 _OTHERS = ("instances", "onnx", "saved_model")
 _OTHERS_OF_SAVED_MODELS = ("instances", "onnx", "method")
-_SAVED_MODEL = "saved_model.pb"
 
 
 def suffixes() -> frozenset[str]:
@@ -118,7 +117,7 @@ def _check_settings(folder: VersionFolder) -> None:
     """Raises Unusable."""
     if _is_onnx(folder):
         return
-    saved_model = folder.artefact.name == _SAVED_MODEL
+    saved_model = folder.artefact.name == SAVED_MODEL
     misplaced = folder.settings.given(_OTHERS_OF_SAVED_MODELS if saved_model else _OTHERS)
     if not misplaced:
         return
@@ -189,7 +188,7 @@ def _assignment(folder: VersionFolder, device_id: int | None) -> Assignment:
     if _is_onnx(folder):
         own = {"instances": folder.settings.instances, "options": asdict(folder.settings.onnx)}
         return Assignment(file, "salver.workers.plain_onnx", "load_plain_onnx", {"file": file}, named | said | own)
-    if folder.artefact.name == _SAVED_MODEL:
+    if folder.artefact.name == SAVED_MODEL:
         said["options"] = asdict(folder.settings.saved_model)
     return Assignment(file, "salver.workers.plain_model", "load_plain_model", {"file": file}, named | said)
 

@@ -11,7 +11,6 @@ from salver.runtimes.protobuf import Malformed, Message, field, fields, mapped
 from salver.runtimes.tensor_proto import DTYPES, constant
 from salver.runtimes.workers import Signature
 
-FILE = "saved_model.pb"
 DEFAULT = "serving_default"
 CLASSIFY, REGRESS = "tensorflow/serving/classify", "tensorflow/serving/regress"
 

@@ -16,8 +16,9 @@ import numpy as np
 
 from salver.authoring.spec import Port
 from salver.problems import Unusable
+from salver.repository.endings import SAVED_MODEL
 from salver.runtimes.saved_model_code import SignatureCode, Taken, Unfit
-from salver.runtimes.saved_model_file import FILE, with_one_signature
+from salver.runtimes.saved_model_file import with_one_signature
 from salver.workers.stage import Column, Failure, StageFailed
 
 NAME = "OpenVINO"
@@ -87,7 +88,7 @@ def _compiled(core: Any, taken: Taken, name: str, wanted: Mapping[str, Any]) -> 
     path = taken.file.path
     try:
         with TemporaryDirectory(prefix="salver-") as folder:
-            Path(folder, FILE).write_bytes(_alone(taken, name))
+            Path(folder, SAVED_MODEL).write_bytes(_alone(taken, name))
             for each in _BESIDE:
                 Path(folder, each).symlink_to(path.parent.absolute() / each)
             return core.compile_model(core.read_model(folder), "CPU", wanted)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from salver.authoring.spec import Origin, Port
 from salver.problems import Unusable
-from salver.repository.endings import ending
+from salver.repository.endings import SAVED_MODEL, ending
 
 if TYPE_CHECKING:
     from salver.workers.stage import Column
@@ -31,7 +31,7 @@ _OWN = {
     ".pt2": "salver.runtimes.torch_export",
     ".table": "salver.runtimes.dictionary",
     ".torchscript": "salver.runtimes.torchscript",
-    "saved_model.pb": "salver.runtimes.saved_model",
+    SAVED_MODEL: "salver.runtimes.saved_model",
 }
 
 

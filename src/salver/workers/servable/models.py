@@ -10,7 +10,7 @@ from salver.authoring.models import Batching, Model
 from salver.authoring.spec import Port
 from salver.authoring.tracing import ModelPorts
 from salver.problems import Unusable
-from salver.repository.endings import ending
+from salver.repository.endings import SAVED_MODEL, ending
 from salver.repository.settings import OnnxSettings
 from salver.runtimes.batching import leading_problem, shape_problem, unbatched_reason, without_leading
 from salver.runtimes.samples import Tensor
@@ -87,7 +87,7 @@ def find(model: Model, file: Path, folder: Path | None) -> Path:
 
 def _file_of(path: Path) -> Path:
     """A SavedModel is a folder, but what is read of it first is this file."""
-    saved = path / "saved_model.pb"
+    saved = path / SAVED_MODEL
     return saved if saved.is_file() else path
 
 
