@@ -11,6 +11,7 @@ from salver import _native
 from salver.grpc.recipes import Recipe
 from salver.problems import Problem, Unusable
 from salver.workers.handle import WorkerEnded
+from salver.workers.keeping import Seat, keep
 from salver.workers.orders import Patience
 from salver.workers.process import WorkerProcess
 from salver.workers.relay import Relay, Several
@@ -108,14 +109,8 @@ class _Post:
 
     async def keep(self) -> None:
         """Fill the post again, for ever, whenever its worker ends. It has just been filled."""
-        clock = asyncio.get_running_loop().time
-        failures = 0
-        while True:
-            began = clock()
-            how = await self._lost()
-            failures = self._backoff.failures(failures, clock() - began)
-            while not await self._filled_again(failures, how):
-                how, failures = "could not be started again", failures + 1
+        seat = Seat(self._label, self._lost, self.fill, "could not be started again")
+        await keep(seat, self._backoff, self._own.say)
 
     async def end(self) -> None:
         self._workers.remove(str(self._socket))
@@ -133,18 +128,6 @@ class _Post:
             how = str(error)
         await self.end()
         return how
-
-    async def _filled_again(self, failures: int, how: str) -> bool:
-        delay = self._backoff.delay_s(failures)
-        self._own.say(f"salver: {self._label} {how}; it is started again in {delay:g} s")
-        await asyncio.sleep(delay)
-        try:
-            await self.fill()
-        except Unusable as error:
-            self._own.say(f"salver: {error.problem}")
-            return False
-        self._own.say(f"salver: {self._label} serves again")
-        return True
 
     def _output(self, stream: str) -> Several:
         return Several([self._relay.source(self._label, "stdout" if stream == "stdout" else "stderr")])

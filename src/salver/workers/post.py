@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NoReturn
 
 from salver import _native
@@ -14,6 +15,7 @@ from salver.problems import Problem, Unusable
 from salver.workers.control import LINK_VERSION, Message
 from salver.workers.handle import WorkerEnded, WorkerHandle
 from salver.workers.in_process import WorkerThread
+from salver.workers.keeping import Seat, keep
 from salver.workers.lane_ends import LaneEnds, close_all
 from salver.workers.log_file import LogFile
 from salver.workers.orders import Order, Orders, Patience
@@ -122,13 +124,8 @@ class Post:
 
     async def keep(self, manifest: str, attach: Attach) -> None:
         """Fill the post again, for ever, whenever its worker ends. It has just joined."""
-        clock, backoff = asyncio.get_running_loop().time, self._patience.backoff
-        failures = 0
-        while True:
-            began = clock()
-            how = await self._lost()
-            failures = backoff.failures(failures, clock() - began)
-            failures = await self._return(failures, how, manifest, attach)
+        seat = Seat(self._label, self._lost, partial(self.begin, manifest, attach), "could not be loaded again")
+        await keep(seat, self._patience.backoff, self._own.say)
 
     async def end(self, orderly: bool) -> None:
         """End whoever holds the post; what it has not answered is lost. One that still runs it is not asked twice."""
@@ -148,21 +145,6 @@ class Post:
         except (TimeoutError, WorkerEnded):
             return False
         return True
-
-    async def _return(self, failures: int, how: str, manifest: str, attach: Attach) -> int:
-        """Begin again until that succeeds; gives the number of failures in a row up to then."""
-        while True:
-            delay = self._patience.backoff.delay_s(failures)
-            self._own.say(f"salver: {self._label} {how}; it is started again in {delay:g} s")
-            await asyncio.sleep(delay)
-            try:
-                await self.begin(manifest, attach)
-            except Unusable as error:
-                self._own.say(f"salver: {error.problem}")
-                how, failures = "could not be loaded again", failures + 1
-            else:
-                self._own.say(f"salver: {self._label} serves again")
-                return failures
 
     def _start(self, order: Order) -> WorkerHandle:
         if self._orders.in_process:
