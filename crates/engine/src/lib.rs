@@ -18,6 +18,7 @@ mod queue;
 mod routing;
 mod stage;
 mod statistics;
+pub mod urgency;
 mod version;
 
 pub use admission::{Admission, Permit};

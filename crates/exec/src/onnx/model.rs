@@ -6,6 +6,7 @@ use std::thread;
 use ort::session::{RunOptions, Session, SessionInputValue};
 use ort::value::ValueType;
 use salver_core::{DType, Dim, Tensor};
+use salver_engine::urgency;
 
 use super::library::environment;
 use super::{values, LoadError, Options};
@@ -29,9 +30,6 @@ pub struct OnnxModel {
     outputs: Vec<Outlet>,
 }
 
-/// How much a load gives way to whatever else wants the processor, as `nice` counts it.
-const YIELDING: i32 = 10;
-
 impl OnnxModel {
     /// Loading takes a while, all of it processor time, so it gives way to calls that are being answered: it is done by
     /// a thread of its own, because none may become less nice again. Threads that a session makes are as nice as their
@@ -41,8 +39,7 @@ impl OnnxModel {
             return OnnxModel::load_here(library, path, options);
         }
         let load = || {
-            // Where it may not, it takes what it gets.
-            let _ = rustix::process::nice(YIELDING);
+            urgency::yielding();
             OnnxModel::load_here(library, path, options)
         };
         let loaded = thread::scope(|scope| scope.spawn(load).join());

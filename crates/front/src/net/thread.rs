@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use salver_engine::urgency::urgent;
 use salver_engine::{Home, Resident};
 use tokio::io::unix::AsyncFd;
 use tokio::io::Interest;
@@ -57,6 +58,7 @@ impl NetworkThread {
         let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(UNPACKERS).build()?;
         let (orders, receiver) = unbounded_channel();
         let work = move || {
+            urgent();
             runtime.block_on(async {
                 open_desk(number);
                 tokio::spawn(linger());
