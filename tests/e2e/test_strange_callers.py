@@ -20,6 +20,9 @@ from salver.testing.server import Server, running
 CODE = """
 from collections.abc import Iterator
 
+import numpy as np
+from jaxtyping import Float32, Int64
+
 import salver
 
 
@@ -43,6 +46,10 @@ class Strange:
                 yield "x" * 10_000
         finally:
             print("letters end")
+
+    @salver.function
+    def rank(self, x: Float32[np.ndarray, "..."]) -> Int64[np.ndarray, ""]:
+        return np.full(len(x), x.ndim)
 """
 
 
@@ -112,6 +119,16 @@ def test_metadata_may_be_any_bytes(address: str, sent: bytes, got: str) -> None:
         send(connection, "about", body, b"Connection: close\r\nX-Odd: " + sent + b"\r\n")
         reply = b"".join(iter(lambda: connection.recv(1 << 16), b""))
     assert json.loads(reply.partition(b"\r\n\r\n")[2]) == {"output": got}
+
+
+@pytest.mark.parametrize("shape", [[1, 1 << 62, 0], [1, (1 << 63) - 1, 0], [1, 1 << 40, 0, 1 << 40]])
+def test_an_empty_tensor_may_claim_any_length(server: Server, address: str, shape: list[int]) -> None:
+    inputs = [{"name": "x", "datatype": "FP32", "shape": shape, "data": []}]
+    body = {"inputs": inputs}
+    assert post(address, "/v2/models/strange.rank/infer", body).status == 400
+    inputs[0]["shape"] = [1, 2, 0]
+    assert post(address, "/v2/models/strange.rank/infer", body).json["outputs"][0]["data"] == [3]
+    assert "lost its link" not in server.output
 
 
 def test_many_rows_are_many_batches(address: str) -> None:

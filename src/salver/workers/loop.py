@@ -77,6 +77,9 @@ class Lane:
             except Unusable as error:
                 problem = error.problem
                 self.fail(taken, Failure(f"{problem.where} {problem.what}: {problem.remedy}"))
+            except ValueError as error:
+                # An empty array may claim more elements than numpy has any.
+                self.fail(taken, Failure(f"an input is no array: {error}", kind="invalid"))
             else:
                 return taken
         return None
