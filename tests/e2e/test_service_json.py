@@ -264,10 +264,9 @@ def test_routes_that_are_no_use_are_refused_at_load(tmp_path: Path) -> None:
         check=False,
     )
     assert checked.returncode != 0
-    assert (
-        "google.api.http of library.Library.Get: message library.GetBook has no field 'nome'"
-        in checked.stdout + checked.stderr
-    )
+    said = checked.stdout + checked.stderr
+    assert "google.api.http of library.Library.Get: message library.GetBook has no field 'nome'" in said
+    assert "remedy: mend that option in the .proto" in said
 
 
 def test_built_in_services_take_documents(address: str) -> None:

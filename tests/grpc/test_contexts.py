@@ -231,6 +231,27 @@ def test_after_an_abort_a_coroutine_can_do_nothing_more(async_talking: Any, capl
     until(lambda: caplog.records == [])
 
 
+def test_a_coroutine_cannot_abort_with_success(async_talking: Any, caplog: pytest.LogCaptureFixture) -> None:
+    servicer, stub, _ = async_talking
+    servicer.run = lambda _, context: context.abort(grpc.StatusCode.OK, "all is well")
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.Unary(Request(), timeout=_TIMEOUT_S)
+    assert caught.value.code() is grpc.StatusCode.UNKNOWN
+    assert "abort() called with StatusCode.OK" in caplog.text
+
+
+def test_a_coroutine_that_answers_by_one_message_cannot_write_others(async_talking: Any) -> None:
+    servicer, stub, _ = async_talking
+
+    async def run(request: Request, context: Any) -> Response:
+        await context.write(Response())
+        return Response()
+
+    servicer.run = run
+    with pytest.raises(grpc.RpcError, match="answers by one message returns it"):
+        stub.Unary(Request(), timeout=_TIMEOUT_S)
+
+
 def test_a_coroutine_is_told_by_its_callbacks_that_its_call_is_over(async_talking: Any) -> None:
     servicer, stub, _ = async_talking
     done: list[bool] = []

@@ -35,6 +35,12 @@ def method(name: str, *inputs: Port, outputs: tuple[Port, ...] | None = None, se
     return Method(name, Contract(inputs, outputs, True), Plan((), ()), sequence)
 
 
+def test_a_servable_that_is_a_service_of_its_own_and_nothing_else_says_so(tmp_path: Path) -> None:
+    made = written("echo", [])
+    assert "// It serves a .proto of its own and nothing else" in made.text
+    assert list(compiled(made, tmp_path).pool.FindServiceByName("echo.Echo").methods) == []
+
+
 def compiled(made: Written, folder: Path) -> Any:
     """By salver, after protoc has taken it, too."""
     file = folder / "made.proto"

@@ -48,6 +48,8 @@ class AsyncContext(CallContext, aio.ServicerContext[Any, Any]):
 
     async def write(self, message: Any) -> None:
         self.check()
+        if not self.method.server_streams:
+            raise aio.UsageError("a method that answers by one message returns it; only streams are written")
         serialized = message if self.method.serialize is None else self.method.serialize(message)
         self._open_if_needed()
         while not self.call.send(serialized, False, self._compress_next):
@@ -67,6 +69,9 @@ class AsyncContext(CallContext, aio.ServicerContext[Any, Any]):
         if self._aborted is not None:
             raise aio.UsageError("Abort already called!")
         self._aborted = aio.AbortError("Locally aborted.")
+        if number(code) == OK:
+            LOGGER.error("abort() called with StatusCode.OK; returning UNKNOWN")
+            code, details = grpc.StatusCode.UNKNOWN, ""
         self._code = code
         self._details = details or self._details
         if trailing_metadata:

@@ -12,7 +12,6 @@ _UNLIMITED_MESSAGE, _UNLIMITED = 2**31 - 1, 2**32 - 1
 # Each option with the setting that it is, and what it says for no limit.
 _SETTINGS = {
     "grpc.max_receive_message_length": ("max_message_bytes", _UNLIMITED_MESSAGE),
-    "grpc.max_message_length": ("max_message_bytes", _UNLIMITED_MESSAGE),
     "grpc.max_metadata_size": ("max_header_bytes", _UNLIMITED),
     "grpc.max_concurrent_streams": ("max_streams", _UNLIMITED),
     "grpc.keepalive_time_ms": ("keep_alive_ms", _UNLIMITED),

@@ -12,6 +12,7 @@ _TYPES |= {f"{kind}{bits}": f"{kind}{max(bits, 32)}" for kind in ("int", "uint")
 _TENSORS = {f"{element.capitalize()}Tensor" for element in _TYPES.values()}
 _DOCUMENT = "google.protobuf.Value"
 _IMPORT = "google/protobuf/struct.proto"
+_NOTHING = "  // It serves a .proto of its own and nothing else; that file, and reflection, say what."
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def written(name: str, methods: Sequence[Method]) -> Written:
     package = _snake(name)
     making = _Making(_Names([service]))
     rpcs = [making.rpc(method) for method in methods]
-    lines = [line for method, rpc in zip(methods, rpcs, strict=True) for line in _rpc(method, rpc.rpc)]
+    lines = [line for method, rpc in zip(methods, rpcs, strict=True) for line in _rpc(method, rpc.rpc)] or [_NOTHING]
     title = f"// The servable '{_plain(name)}'. One message is one row; tensors are row-major."
     head = [title, 'syntax = "proto3";', "", f"package {package};", ""]
     head += [f'import "{_IMPORT}";', ""] if making.documents else []

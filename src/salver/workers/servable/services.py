@@ -165,4 +165,6 @@ def _check(servable: Servable, graph: Graph) -> None:
         _native.check_services(servable.to_json())
     except ValueError as error:
         remedy = "make the annotation and the field agree; salver.Json is any field as a document"
+        if str(error).startswith("google.api.http "):
+            remedy = "mend that option in the .proto; docs/json.md lists what routes may be"
         raise Unusable(graph.place, str(error), remedy) from None
