@@ -10,10 +10,11 @@ from salver.client import messages
 from salver.client.errors import Unavailable
 
 Progress = Callable[[float, str], None]
-"""Told, again and again, for how many seconds a server has been waited for, and why it is not ready yet."""
+"""Told for how many seconds a server has been waited for, and why: once a second, and when the reason changes."""
 
 POLL_S = 0.02
 _ATTEMPT_S = 1.0
+_TELL_S = 1.0
 _WAITING = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 # Without these a channel that once found nobody does not look again for a second or more.
@@ -37,6 +38,7 @@ class Waiting:
         self._timeout = timeout
         self._progress = progress
         self._begun = time.monotonic()
+        self._told: tuple[float, str] | None = None
 
     def left(self) -> float:
         """For how many seconds to look, which is a moment even when the time is up."""
@@ -47,11 +49,17 @@ class Waiting:
         if why is None:
             return False
         waited = time.monotonic() - self._begun
-        if self._progress is not None:
-            self._progress(waited, why)
+        self._tell(waited, why)
         if waited >= self._timeout:
             raise Unavailable(f"the server was not ready within {self._timeout:g} s: {why}")
         return True
+
+    def _tell(self, waited: float, why: str) -> None:
+        if self._progress is None:
+            return
+        if self._told is None or self._told[1] != why or waited - self._told[0] >= _TELL_S:
+            self._told = waited, why
+            self._progress(waited, why)
 
 
 class Health:
