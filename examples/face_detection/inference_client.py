@@ -21,7 +21,7 @@ def main(address="localhost:50051", picture=ASTRONAUT, drawn="faces.png"):
     add_meta_data(image)
     with grpc.insecure_channel(address) as channel:
         stub = infer_pb2_grpc.InferenceStub(channel)
-        found = stub.Predict(image, metadata=[("client", platform.node())], timeout=60)
+        found = stub.Predict(image, metadata=[("client", platform.node())], timeout=60, wait_for_ready=True)
     print(found)
     draw(picture, found.results, drawn)
 

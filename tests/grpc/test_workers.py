@@ -108,6 +108,13 @@ def test_an_instance_cannot_run_in_workers() -> None:
         pass
 
 
+@pytest.mark.parametrize("workers", [0, -1, 1.5])
+def test_a_number_of_workers_that_cannot_be_is_refused(workers: Any) -> None:
+    for server in (own.server, own.aio.server):
+        with pytest.raises(ValueError, match="give a whole number from 1 on"):
+            server(ThreadPoolExecutor(1), workers=workers)
+
+
 def test_a_class_that_others_cannot_import_is_refused() -> None:
     class Local(ConformanceServicer):
         pass

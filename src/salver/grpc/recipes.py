@@ -22,6 +22,11 @@ class Plan:
     options: Sequence[tuple[str, Any]]
     compression: grpc.Compression | None
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for a number of workers that cannot be."""
+        if self.workers is not None and (not isinstance(self.workers, int) or self.workers < 1):
+            raise ValueError(f"workers={self.workers!r} is no number of processes; give a whole number from 1 on")
+
 
 @dataclass
 class Recipe:
