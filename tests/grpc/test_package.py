@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -61,6 +62,28 @@ def test_all_other_names_are_grpcs_own() -> None:
 def test_its_servers_are_grpcs_servers() -> None:
     assert isinstance(own.server(ThreadPoolExecutor(1)), grpc.Server)
     assert isinstance(own.aio.server(), grpc.aio.Server)
+
+
+_TYPED = """
+from concurrent.futures import ThreadPoolExecutor
+
+from salver import grpc
+
+server: grpc.Server = grpc.server(ThreadPoolExecutor(1), workers=2)
+other: grpc.aio.Server = grpc.aio.server(workers=2, compression=grpc.Compression.Gzip)
+server.add_secure_port("localhost:0", grpc.ssl_server_credentials(((b"key", b"certificate"),)))
+"""
+
+
+def test_a_type_checker_knows_them_and_their_workers(tmp_path: Path) -> None:
+    script = tmp_path / "typed.py"
+    script.write_text(_TYPED)
+    command = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", f"--cache-dir={tmp_path}"]
+    environment = os.environ | {"MYPYPATH": str(ROOT / "src")}
+    checked = subprocess.run(
+        [*command, str(script)], capture_output=True, text=True, timeout=55, check=False, cwd=tmp_path, env=environment
+    )
+    assert checked.returncode == 0, checked.stdout
 
 
 def test_grpc_is_not_imported_before_it_is_wanted() -> None:

@@ -6,11 +6,16 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from grpc import *  # noqa: F403
-
-    from salver.grpc import aio as aio  # type: ignore[no-redef]
+    # Of two imports of a name mypy believes the first, others the last.
+    from salver.grpc import aio as aio
     from salver.grpc.blocking import server as server
     from salver.grpc.credentials import ssl_server_credentials as ssl_server_credentials
+
+    from grpc import *  # type: ignore[assignment, no-redef]  # noqa: F403  # isort: skip
+
+    from salver.grpc import aio as aio  # noqa: F811
+    from salver.grpc.blocking import server as server  # noqa: F811
+    from salver.grpc.credentials import ssl_server_credentials as ssl_server_credentials  # noqa: F811
 
 _HOMES = {
     "server": "salver.grpc.blocking",

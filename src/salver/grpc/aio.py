@@ -2,10 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from grpc.aio import *  # noqa: F403
-
 from salver.grpc.asynchronous import server
+
+if TYPE_CHECKING:
+    # Of two imports of a name mypy believes the first, others the last.
+    from grpc.aio import *  # type: ignore[assignment]  # noqa: F403
+
+    from salver.grpc.asynchronous import server
 
 __all__ = ["server"]
 
