@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -73,6 +74,22 @@ def test_everything_passes_through() -> None:
         with pytest.raises(grpc.RpcError) as caught:
             stub.Gather(iter([]), timeout=_TIMEOUT_S)
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_more_calls_than_all_of_them_take_are_refused() -> None:
+    with served(salver.per_worker(Working), workers=2, maximum_concurrent_rpcs=2) as stub:
+        ended = threading.Event()
+        chats = [stub.Chat(held_open(ended), timeout=_TIMEOUT_S) for _ in range(2)]
+        assert len({next(chat).number for chat in chats}) == 2
+        assert outcome(stub) is grpc.StatusCode.RESOURCE_EXHAUSTED
+        ended.set()
+        assert [list(chat) for chat in chats] == [[], []]
+        until(lambda: isinstance(outcome(stub), int))
+
+
+def held_open(ended: threading.Event) -> Iterator[Request]:
+    yield Request()
+    ended.wait(_TIMEOUT_S)
 
 
 def test_a_worker_that_ends_fails_its_calls_and_comes_back(capfd: pytest.CaptureFixture[str]) -> None:

@@ -43,8 +43,8 @@ def server(  # noqa: PLR0913
         raise ValueError(f"Interceptor must be ServerInterceptor, the following are invalid: {wrong}")
     known = Handlers(handlers or (), interceptors or ())
     threads = getattr(migration_thread_pool, "_max_workers", None)
-    plan = Plan(workers, threads, in_loop=True, options=tuple(options or ()), compression=compression)
-    return Server(_Serving(migration_thread_pool, known, Front(plan, maximum_concurrent_rpcs), compression))
+    plan = Plan(workers, threads, True, tuple(options or ()), maximum_concurrent_rpcs, compression)
+    return Server(_Serving(migration_thread_pool, known, Front(plan), compression))
 
 
 class Server(aio.Server):

@@ -39,8 +39,8 @@ def server(  # noqa: PLR0913, PLR0917
         raise ValueError("xDS is not served; leave xds out, and say what it would configure as options")
     known = Handlers(handlers or (), interceptors or ())
     threads = getattr(thread_pool, "_max_workers", None)
-    plan = Plan(workers, threads, in_loop=False, options=tuple(options or ()), compression=compression)
-    return Server(_Serving(thread_pool, known, Front(plan, maximum_concurrent_rpcs), compression))
+    plan = Plan(workers, threads, False, tuple(options or ()), maximum_concurrent_rpcs, compression)
+    return Server(_Serving(thread_pool, known, Front(plan), compression))
 
 
 class Server(grpc.Server):

@@ -24,9 +24,8 @@ _POLL_S = 0.005
 class Front:
     """Nothing native is made before `start`, so that a process may be forked until then."""
 
-    def __init__(self, plan: Plan, most_calls: int | None) -> None:
+    def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._most_calls = most_calls
         self._ports: list[Port] = []
         self._files: list[PemFiles] = []
         self._server: _native.Server | None = None
@@ -56,7 +55,7 @@ class Front:
         """
         self._process = os.getpid()
         self._workers = self._start_workers(handlers)
-        calls = _native.Calls(self._most_calls, is_behind_front(self._plan.options))
+        calls = _native.Calls(self._plan.most_calls, is_behind_front(self._plan.options))
         server = self._server = _native.Server(settings(self._plan.options))
         self.publish(handlers, calls)
         for port in self._ports:

@@ -20,7 +20,14 @@ class Plan:
     threads: int | None
     in_loop: bool
     options: Sequence[tuple[str, Any]]
+    most_calls: int | None
+    """How many calls may be in flight, in all processes together."""
     compression: grpc.Compression | None
+
+    @property
+    def share(self) -> int | None:
+        """How many of them one worker takes, which has as many as any other."""
+        return None if self.most_calls is None else -(-self.most_calls // (self.workers or 1))
 
     def __post_init__(self) -> None:
         """Raises ValueError for a number of workers that cannot be."""

@@ -79,9 +79,9 @@ def _word(streams: bool) -> str:
 def _made(recipe: Recipe, handlers: dict[str, dict[str, Any]], address: str, make: Callable[..., Any]) -> Any:
     """A server of this kind that has not been started."""
     plan = recipe.plan
-    options = [*plan.options, (BEHIND_FRONT, 1)]
     pool = ThreadPoolExecutor(plan.threads)
-    server = make(pool, None, recipe.interceptors, options, compression=plan.compression)
+    options = [*plan.options, (BEHIND_FRONT, 1)]
+    server = make(pool, None, recipe.interceptors, options, plan.share, plan.compression)
     for service, methods in handlers.items():
         server.add_registered_method_handlers(service, methods)
     server.add_insecure_port(address)
