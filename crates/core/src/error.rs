@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::{DType, Dim};
+use crate::{Code, DType, Dim};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -197,84 +197,6 @@ pub enum Fault {
     Input,
     /// It gave what it may not give.
     Output,
-}
-
-/// The canonical gRPC codes that errors have, whatever a protocol makes of them; also the `code` of metrics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Code {
-    Ok = 0,
-    Cancelled = 1,
-    Unknown = 2,
-    InvalidArgument = 3,
-    DeadlineExceeded = 4,
-    NotFound = 5,
-    PermissionDenied = 7,
-    ResourceExhausted = 8,
-    FailedPrecondition = 9,
-    Unimplemented = 12,
-    Internal = 13,
-    Unavailable = 14,
-}
-
-impl Code {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Code::Ok => "OK",
-            Code::Cancelled => "CANCELLED",
-            Code::Unknown => "UNKNOWN",
-            Code::InvalidArgument => "INVALID_ARGUMENT",
-            Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-            Code::NotFound => "NOT_FOUND",
-            Code::PermissionDenied => "PERMISSION_DENIED",
-            Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-            Code::FailedPrecondition => "FAILED_PRECONDITION",
-            Code::Unimplemented => "UNIMPLEMENTED",
-            Code::Internal => "INTERNAL",
-            Code::Unavailable => "UNAVAILABLE",
-        }
-    }
-
-    /// Every one that there is.
-    const ALL: [Code; 12] = [
-        Code::Ok,
-        Code::Cancelled,
-        Code::Unknown,
-        Code::InvalidArgument,
-        Code::DeadlineExceeded,
-        Code::NotFound,
-        Code::PermissionDenied,
-        Code::ResourceExhausted,
-        Code::FailedPrecondition,
-        Code::Unimplemented,
-        Code::Internal,
-        Code::Unavailable,
-    ];
-
-    /// The code of this name.
-    pub fn named(name: &str) -> Option<Code> {
-        Code::ALL.into_iter().find(|code| code.name() == name)
-    }
-
-    /// The code of this number.
-    pub fn numbered(number: usize) -> Option<Code> {
-        Code::ALL.into_iter().find(|&code| code as usize == number)
-    }
-
-    /// The HTTP status that says the same.
-    pub const fn http(self) -> u16 {
-        match self {
-            Code::Ok => 200,
-            Code::InvalidArgument | Code::FailedPrecondition => 400,
-            Code::PermissionDenied => 403,
-            Code::NotFound => 404,
-            Code::ResourceExhausted => 429,
-            Code::Cancelled => 499,
-            Code::Internal | Code::Unknown => 500,
-            Code::Unimplemented => 501,
-            Code::Unavailable => 503,
-            Code::DeadlineExceeded => 504,
-        }
-    }
 }
 
 impl Error {

@@ -9,6 +9,7 @@ use pyo3::exceptions::{PyBlockingIOError, PyConnectionError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
+use salver_core::Code;
 use salver_front::services::local::{Call, Ending, News, Queue, Received, Sent, Taken};
 use salver_front::services::{add_metadata, metadata, Encoding, Status, Value};
 
@@ -17,8 +18,6 @@ const LARGE: usize = 64 * 1024;
 
 /// What gRPC has for no limit of calls.
 const UNLIMITED: u64 = u64::MAX;
-
-const CANCELLED: u32 = 1;
 
 #[pyclass(frozen, module = "salver._native")]
 pub struct Calls(pub Arc<Queue>);
@@ -191,7 +190,7 @@ impl ServiceCall {
     }
 
     fn cancel(&self) {
-        self.call.finish(None, Status { code: CANCELLED, message: "CANCELLED".into(), trailers: HeaderMap::new() });
+        self.call.finish(None, Status::new(Code::Cancelled, "CANCELLED"));
     }
 
     fn on_end(&self, py: Python<'_>, callback: Py<PyAny>) -> PyResult<bool> {

@@ -144,15 +144,10 @@ impl Calls {
 
     /// Counts a call that was refused before it reached a method.
     pub fn refused(&self, protocol: Protocol, code: Code) {
-        self.refused_with(protocol, code.name());
+        self.refused.get_or_create(&Refusal { protocol: protocol.name(), code: code.name() }).inc();
         if let Some(sums) = self.tensorflow.of("", protocol) {
             sums.count(code);
         }
-    }
-
-    /// The same for a code that has no other name here.
-    pub fn refused_with(&self, protocol: Protocol, code: &'static str) {
-        self.refused.get_or_create(&Refusal { protocol: protocol.name(), code }).inc();
     }
 
     /// The same numbers in the words of TensorFlow Serving, as far as they are of its clients.
@@ -197,7 +192,7 @@ impl Calls {
         let labels = Arc::new(labels);
         Meter {
             finished: self.finished.clone(),
-            ok: self.finished.get_or_create(&outcome(&labels, Code::Ok.name())).clone(),
+            ok: self.finished.get_or_create(&outcome(&labels, Code::Ok)).clone(),
             time: self.time.get_or_create(&labels).clone(),
             received: self.received.get_or_create(&labels).clone(),
             sent: self.sent.get_or_create(&labels).clone(),
@@ -207,9 +202,9 @@ impl Calls {
     }
 }
 
-fn outcome(labels: &Labels, code: &'static str) -> Outcome {
+fn outcome(labels: &Labels, code: Code) -> Outcome {
     let Labels { servable, version, method, protocol } = labels.clone();
-    Outcome { servable, version, method, protocol, code }
+    Outcome { servable, version, method, protocol, code: code.name() }
 }
 
 impl Meter {
@@ -224,13 +219,8 @@ impl Meter {
         if let Some(sums) = &self.tensorflow {
             sums.finished(code, took);
         }
-        self.ended(code.name(), took, received, sent);
-    }
-
-    /// The same for a code by its name.
-    pub fn ended(&self, code: &'static str, took: Duration, received: usize, sent: usize) {
         match code {
-            "OK" => self.ok.inc(),
+            Code::Ok => self.ok.inc(),
             code => self.finished.get_or_create(&outcome(&self.labels, code)).inc(),
         };
         self.time.observe(took.as_secs_f64());

@@ -15,8 +15,6 @@ use super::{Api, Protocol};
 
 const PREFIX: &str = ":tensorflow:serving:";
 const MICROS: f64 = 1e6;
-/// The most codes that gRPC has.
-const CODES: usize = 17;
 /// Buckets of times: 10 us, and each 1.8 times the one before; and one without bound.
 const BUCKETS: usize = 33;
 const FIRST_BOUND: f64 = 10.0;
@@ -52,7 +50,7 @@ impl Tally {
 
 /// The numbers of one model, API and entry point.
 pub struct Sums {
-    calls: [AtomicU64; CODES],
+    calls: [AtomicU64; Code::COUNT],
     latency: [AtomicU64; BUCKETS + 1],
     micros: AtomicU64,
     examples: AtomicU64,
@@ -68,9 +66,7 @@ impl Default for Sums {
 impl Sums {
     /// Counts a call that came to no method.
     pub fn count(&self, code: Code) {
-        if let Some(calls) = self.calls.get(code as usize) {
-            calls.fetch_add(1, Ordering::Relaxed);
-        }
+        self.calls[code as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts the rows of a call.
@@ -107,14 +103,14 @@ pub fn render(tally: &Tally, router: &Router<Version>) -> Result<String, fmt::Er
 
 fn render_calls(page: &mut String, sums: &[(Key, Arc<Sums>)]) -> fmt::Result {
     head(page, "request_count", "counter")?;
-    let mut counts: BTreeMap<(&str, usize), u64> = BTreeMap::new();
+    let mut counts: BTreeMap<(&str, u32), u64> = BTreeMap::new();
     for ((model, _, _), sums) in sums {
-        for (code, calls) in sums.calls.iter().enumerate() {
+        for (code, calls) in (0..).zip(&sums.calls) {
             *counts.entry((model, code)).or_default() += calls.load(Ordering::Relaxed);
         }
     }
     for ((model, code), count) in counts.into_iter().filter(|(_, count)| *count > 0) {
-        let status = Code::numbered(code).map_or("UNKNOWN", Code::name);
+        let status = Code::of(code).name();
         line(page, "request_count", &[("model_name", model), ("status", status)], count)?;
     }
     head(page, "request_latency", "histogram")?;

@@ -24,7 +24,7 @@ pub use description::Description;
 pub use metadata::{add as add_metadata, binary, metadata, Value};
 pub use reply::Reply;
 pub use rows::mapped_services;
-pub use status::{code_name, Status};
+pub use status::Status;
 pub use table::{Backend, Method, Services};
 
 pub use crate::http::compression::Encoding;

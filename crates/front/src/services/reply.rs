@@ -136,12 +136,8 @@ impl Reply {
 impl Tally {
     fn end(&mut self, code: u32) {
         if !std::mem::replace(&mut self.over, true) {
-            self.meter.ended(
-                super::code_name(code),
-                self.began.elapsed(),
-                self.received.load(Ordering::Relaxed),
-                self.sent,
-            );
+            let received = self.received.load(Ordering::Relaxed);
+            self.meter.finished(Code::of(code), self.began.elapsed(), received, self.sent);
         }
     }
 }

@@ -29,28 +29,3 @@ impl From<&Error> for Status {
         Status::new(error.code(), message)
     }
 }
-
-const CODES: [&str; 17] = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-];
-
-/// The name of a status code; a number that gRPC does not know is UNKNOWN.
-pub fn code_name(code: u32) -> &'static str {
-    CODES.get(code as usize).copied().unwrap_or("UNKNOWN")
-}

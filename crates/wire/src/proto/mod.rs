@@ -21,6 +21,6 @@ pub use http_rule::HttpRule;
 pub use json::{JsonError, Names};
 pub use mapped::{mapped, Ending, Mapped, MappedRpc, Pairs, RowCall, Said};
 pub use routes::{Found, Routes};
-pub use status::{bad_request, http_status, write_status};
+pub use status::{bad_request, write_status};
 pub(crate) use status::{Detail, RichStatus};
 pub use template::{Bindings, Template};

@@ -15,24 +15,6 @@ use super::json::{self, JsonError, Names};
 use super::known::Known;
 use crate::numbers::write_string;
 
-/// The HTTP status that says what a status code of gRPC does.
-pub const fn http_status(code: u32) -> u16 {
-    match code {
-        0 => 200,
-        1 => 499,
-        3 | 9 | 11 => 400,
-        4 => 504,
-        5 => 404,
-        6 | 10 => 409,
-        7 => 403,
-        8 => 429,
-        12 => 501,
-        14 => 503,
-        16 => 401,
-        _ => 500,
-    }
-}
-
 /// A `google.rpc.Status`, as `grpc-status-details-bin` holds it.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct RichStatus {

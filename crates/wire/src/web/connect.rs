@@ -9,30 +9,10 @@ use prost::Message;
 use salver_core::Code;
 use serde_json::{json, Map, Value};
 
-use crate::proto::{http_status, Detail, RichStatus};
+use crate::proto::{Detail, RichStatus};
 
 /// The bit in an envelope's flags that says its message is the last, and the end of the stream.
 pub const END_OF_STREAM: u8 = 2;
-
-/// The names of gRPC's status codes, in the order of their numbers from 1 on.
-const CODES: [&str; 16] = [
-    "canceled",
-    "unknown",
-    "invalid_argument",
-    "deadline_exceeded",
-    "not_found",
-    "already_exists",
-    "permission_denied",
-    "resource_exhausted",
-    "failed_precondition",
-    "aborted",
-    "out_of_range",
-    "unimplemented",
-    "internal",
-    "unavailable",
-    "data_loss",
-    "unauthenticated",
-];
 
 /// How a call failed, in gRPC's terms.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,15 +28,17 @@ impl Failure {
         Failure { code, message: message.into(), details: None }
     }
 
-    /// The name of the code. An error is never well, and a number that gRPC does not have is UNKNOWN.
-    fn name(&self) -> &'static str {
-        let place = (self.code as usize).checked_sub(1);
-        place.and_then(|place| CODES.get(place)).copied().unwrap_or("unknown")
+    /// The code. An error is never well.
+    fn code(&self) -> Code {
+        match Code::of(self.code) {
+            Code::Ok => Code::Unknown,
+            code => code,
+        }
     }
 
     /// The status of a unary reply.
     pub fn http_status(&self) -> u16 {
-        http_status(if self.code == 0 { Code::Unknown as u32 } else { self.code })
+        self.code().http()
     }
 
     /// The body of a unary reply.
@@ -65,7 +47,7 @@ impl Failure {
     }
 
     fn document(&self) -> Value {
-        let mut document = Map::from_iter([("code".into(), self.name().into())]);
+        let mut document = Map::from_iter([("code".into(), name(self.code()).into())]);
         if !self.message.is_empty() {
             document.insert("message".into(), self.message.as_str().into());
         }
@@ -75,6 +57,14 @@ impl Failure {
             document.insert("details".into(), details.into());
         }
         document.into()
+    }
+}
+
+/// The protocol's name of a code.
+fn name(code: Code) -> String {
+    match code {
+        Code::Cancelled => "canceled".into(),
+        code => code.name().to_ascii_lowercase(),
     }
 }
 

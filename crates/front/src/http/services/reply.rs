@@ -7,8 +7,9 @@ use std::task::{ready, Context, Poll};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use salver_core::Code;
 use salver_engine::Permit;
-use salver_wire::proto::{http_status, write_status};
+use salver_wire::proto::write_status;
 use salver_wire::{Body, HttpReply};
 
 use super::built_in::Answer;
@@ -20,7 +21,7 @@ use crate::http::events::wants_events;
 use crate::http::routes::Reply;
 use crate::metrics::Protocol;
 use crate::outgoing::{keep, LARGE};
-use crate::services::{self, code_name, metadata, Event, Status, Value};
+use crate::services::{self, metadata, Event, Status, Value};
 use crate::shared::Shared;
 
 /// What a reply is.
@@ -68,13 +69,13 @@ const DETAILS: &str = "grpc-status-details-bin";
 
 /// The reply to a request that was not begun.
 pub fn refuse(asked: &Asked<'_>, status: &Status, codec: Option<&Codec>) -> Reply {
-    asked.shared.metrics.calls.refused_with(Protocol::Json, code_name(status.code));
+    asked.shared.metrics.calls.refused(Protocol::Json, Code::of(status.code));
     ended(status, codec)
 }
 
 /// The reply that is how a call ended.
 pub fn ended(status: &Status, codec: Option<&Codec>) -> Reply {
-    whole(http_status(status.code), document(status, codec), trailers(&status.trailers))
+    whole(Code::of(status.code).http(), document(status, codec), trailers(&status.trailers))
 }
 
 fn whole(status: u16, document: Vec<u8>, headers: HeaderMap) -> Reply {
@@ -117,8 +118,7 @@ pub async fn render(shared: &Shared, mut replied: Replied, codec: Codec, form: F
         Event::Message { bytes, .. } if form == Form::One => one(shared, replied, codec, bytes, headers).await,
         Event::End(status) if form == Form::One || status.code != 0 => {
             headers.extend(trailers(&status.trailers));
-            let status_code = if status.code == 0 { 200 } else { http_status(status.code) };
-            whole(status_code, document(&status, Some(&codec)), headers)
+            whole(Code::of(status.code).http(), document(&status, Some(&codec)), headers)
         }
         first => stream(replied, codec, form, first, headers),
     }
@@ -132,7 +132,7 @@ async fn one(shared: &Shared, mut replied: Replied, codec: Codec, message: Bytes
     };
     headers.extend(trailers(&status.trailers));
     if status.code != 0 {
-        return whole(http_status(status.code), document(&status, Some(&codec)), headers);
+        return whole(Code::of(status.code).http(), document(&status, Some(&codec)), headers);
     }
     match written(codec.clone(), message).await.and_then(|document| Ok((held(shared, &document)?, document))) {
         Ok((permit, document)) => {
