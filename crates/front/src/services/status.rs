@@ -1,4 +1,5 @@
 use http::HeaderMap;
+use percent_encoding::percent_decode_str;
 use salver_core::{Code, Error};
 
 /// How a call ended, in gRPC's terms.
@@ -13,6 +14,14 @@ pub struct Status {
 impl Status {
     pub fn new(code: Code, message: impl Into<String>) -> Status {
         Status { code: code as u32, message: message.into(), trailers: HeaderMap::new() }
+    }
+
+    /// What gRPC's trailers, or headers in their place, say beside metadata; `None` if they have no code.
+    pub fn read(trailers: &HeaderMap) -> Option<Status> {
+        let text = |name: &str| trailers.get(name).and_then(|value| value.to_str().ok());
+        let code = text("grpc-status")?.parse().ok()?;
+        let message = percent_decode_str(text("grpc-message").unwrap_or_default()).decode_utf8_lossy().into();
+        Some(Status { code, message, trailers: HeaderMap::new() })
     }
 }
 

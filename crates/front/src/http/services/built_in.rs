@@ -6,7 +6,6 @@ use std::task::{ready, Context, Poll};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN};
 use http::{HeaderMap, HeaderValue, Method as Verb, Request, Response, Version};
 use http_body::Body as _;
-use percent_encoding::percent_decode_str;
 use salver_core::{Code, Error};
 use salver_wire::proto::Bindings;
 use salver_wire::reflection::SERVICES;
@@ -18,7 +17,7 @@ use super::Asked;
 use crate::grpc;
 use crate::http::body::ReplyBody;
 use crate::http::request_body::RequestBody;
-use crate::http::routes::{header, wrong_method, Reply};
+use crate::http::routes::{wrong_method, Reply};
 use crate::services::{Event, Status};
 use crate::web::{describe, Single};
 
@@ -87,7 +86,9 @@ impl Answer {
                 return Poll::Ready(Event::Message { bytes: chunks.concat().into(), compress: false });
             }
             if let Some(trailers) = self.trailers.take() {
-                return Poll::Ready(Event::End(status(&trailers)));
+                return Poll::Ready(Event::End(
+                    Status::read(&trailers).unwrap_or_else(|| Status::new(Code::Unknown, "")),
+                ));
             }
             match ready!(std::pin::Pin::new(&mut self.body).poll_frame(context)) {
                 None => return Poll::Ready(Event::End(Status::from(&Error::internal("a reply without an end")))),
@@ -99,10 +100,4 @@ impl Answer {
             }
         }
     }
-}
-
-fn status(trailers: &HeaderMap) -> Status {
-    let code = header(trailers, "grpc-status").and_then(|code| code.parse().ok()).unwrap_or(Code::Unknown as u32);
-    let text = percent_decode_str(header(trailers, "grpc-message").unwrap_or_default());
-    Status { code, message: text.decode_utf8_lossy().into(), trailers: HeaderMap::new() }
 }

@@ -3,13 +3,12 @@
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
-use percent_encoding::percent_decode_str;
 use salver_core::{Code, Error};
 use salver_wire::web::connect::{self, Failure};
 
 use crate::http::routes::header;
 use crate::metrics::Protocol;
-use crate::services::binary;
+use crate::services::{binary, Status};
 
 const VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");
 const TIMEOUT: HeaderName = HeaderName::from_static("connect-timeout-ms");
@@ -55,13 +54,11 @@ pub fn into_grpc(head: &mut Parts) -> Result<(), Failure> {
 
 /// How a call ended, by its trailers: `None` if well.
 pub fn ending(trailers: &HeaderMap) -> Option<Failure> {
-    let Some(code) = header(trailers, "grpc-status").and_then(|code| code.parse().ok()) else {
+    let Some(Status { code, message, .. }) = Status::read(trailers) else {
         return Some(Failure::new(Code::Internal as u32, "the call ended without a status"));
     };
-    let message = percent_decode_str(header(trailers, "grpc-message").unwrap_or_default());
-    let details = trailers.get("grpc-status-details-bin").and_then(|value| binary(value.as_bytes()));
-    let failure = || Failure { code, message: message.decode_utf8_lossy().into(), details: details.map(Into::into) };
-    (code != 0).then(failure)
+    let details = || trailers.get("grpc-status-details-bin").and_then(|value| binary(value.as_bytes()));
+    (code != 0).then(|| Failure { code, message, details: details().map(Into::into) })
 }
 
 /// The metadata among headers or trailers.
