@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use crate::client::PATIENCE;
 use crate::served::Served;
@@ -41,6 +42,14 @@ impl Post {
     pub fn chunk(&mut self, bytes: &[u8]) {
         let head = format!("{:x}\r\n", bytes.len());
         self.bytes(&[head.as_bytes(), bytes, b"\r\n"].concat());
+    }
+
+    /// Whether something of the answer comes before the time is up.
+    pub fn is_answered_within(&self, patience: Duration) -> bool {
+        self.0.set_read_timeout(Some(patience)).unwrap();
+        let answered = self.0.peek(&mut [0]).is_ok();
+        self.0.set_read_timeout(Some(PATIENCE)).unwrap();
+        answered
     }
 
     /// Reads the answer to its end.

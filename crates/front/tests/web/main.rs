@@ -8,6 +8,7 @@ mod bodies;
 mod caller;
 #[path = "../common/client.rs"]
 mod client;
+mod documents;
 mod http1;
 mod reflection;
 #[allow(dead_code)]

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use salver_core::{Code, Error};
-use salver_engine::Permit;
 use salver_wire::proto::{json, Documents, JsonError};
-use tokio::time::timeout;
 
 use super::call::Codec;
 use crate::http::compression::too_large;
+use crate::http::receive::Pieces;
 use crate::http::request_body::RequestBody;
 use crate::services::{Incoming, Message, Status};
 use crate::shared::Shared;
@@ -21,52 +20,55 @@ pub struct Lines {
     documents: Documents,
     codec: Codec,
     shared: Arc<Shared>,
-    /// Holds what there is of a document that is not complete.
-    held: Option<Permit>,
 }
 
 impl Lines {
     pub fn new(body: RequestBody, codec: Codec, shared: Arc<Shared>) -> Lines {
-        Lines { body, documents: Documents::default(), codec, shared, held: None }
+        Lines { body, documents: Documents::default(), codec, shared }
     }
 
     async fn document(&mut self) -> Result<Option<Bytes>, Status> {
-        let broken = |error: JsonError| Status::new(Code::InvalidArgument, error.to_string());
-        let limit = self.shared.settings.max_message_bytes;
+        let failed = |error: Error| Status::from(&error);
         loop {
             if let Some(document) = self.documents.take_next().map_err(broken)? {
-                self.held = None;
                 return Ok(Some(document));
             }
-            if self.documents.held() as u64 > limit {
-                return Err(Status::from(&too_large(self.documents.held() as u64, limit)));
+            if self.documents.held() > 0 {
+                return self.rest().await;
             }
-            match self.piece().await.map_err(|error| Status::from(&error))? {
-                Some(piece) => {
-                    self.documents.push(&piece);
-                    let held = self.shared.admission.hold(self.documents.held() as u64);
-                    self.held = Some(held.map_err(|error| Status::from(&error))?);
-                }
+            // Between documents a caller may take any time.
+            match self.body.frame().await {
                 None => return self.documents.end().map_err(broken),
+                Some(Ok(frame)) => self.documents.push(&frame.into_data().unwrap_or_default()),
+                Some(Err(error)) => return Err(failed(Error::malformed("request body", error))),
             }
         }
     }
 
-    /// The next piece of the body. Between documents a caller may take any time, but not within one.
-    async fn piece(&mut self) -> Result<Option<Bytes>, Error> {
-        let stalled =
-            |_| Error::malformed("request body", "it stopped arriving; --header-timeout-s bounds its pauses too");
-        let frame = self.body.frame();
-        let frame = match self.documents.held() {
-            0 => frame.await,
-            _ => timeout(self.shared.settings.header_timeout(), frame).await.map_err(stalled)?,
-        };
-        match frame {
-            None => Ok(None),
-            Some(Ok(frame)) => Ok(Some(frame.into_data().unwrap_or_default())),
-            Some(Err(error)) => Err(Error::malformed("request body", error)),
+    /// The document that has begun.
+    async fn rest(&mut self) -> Result<Option<Bytes>, Status> {
+        let failed = |error: Error| Status::from(&error);
+        let (settings, documents) = (&self.shared.settings, &mut self.documents);
+        let mut permit = self.shared.admission.hold(documents.held() as u64).map_err(failed)?;
+        let mut pieces = Pieces::new(&mut self.body, &mut permit, settings.header_timeout());
+        loop {
+            let (held, limit) = (documents.held() as u64, settings.max_message_bytes);
+            if held > limit {
+                return Err(failed(too_large(held, limit)));
+            }
+            match pieces.next().await.map_err(failed)? {
+                Some(piece) => documents.push(&piece),
+                None => return documents.end().map_err(broken),
+            }
+            if let Some(document) = documents.take_next().map_err(broken)? {
+                return Ok(Some(document));
+            }
         }
     }
+}
+
+fn broken(error: JsonError) -> Status {
+    Status::new(Code::InvalidArgument, error.to_string())
 }
 
 impl Incoming for Lines {
