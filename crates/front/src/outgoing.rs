@@ -12,8 +12,12 @@ pub const LARGE: usize = 16 * 1024;
 
 /// A permit for items.
 pub fn hold(outgoing: &Arc<Admission>, items: &[Item]) -> Result<Permit, Error> {
+    permit(outgoing, weight(items))
+}
+
+fn permit(outgoing: &Arc<Admission>, bytes: usize) -> Result<Permit, Error> {
     let mut permit = outgoing.admit()?;
-    permit.grow(weight(items) as u64)?;
+    permit.grow(bytes as u64)?;
     Ok(permit)
 }
 
@@ -36,6 +40,14 @@ pub fn keep(permit: Option<Permit>, body: &mut Body) {
     for chunk in body.iter_mut().filter(|chunk| chunk.len() >= LARGE) {
         let bytes = std::mem::take(chunk);
         *chunk = Bytes::from_owner(Held { bytes, _permit: Arc::clone(&permit) });
+    }
+}
+
+/// Bytes of a reply, which count if they are many.
+pub fn counted(outgoing: &Arc<Admission>, bytes: Bytes) -> Result<Bytes, Error> {
+    match bytes.len() {
+        ..LARGE => Ok(bytes),
+        size => Ok(held(bytes, permit(outgoing, size)?)),
     }
 }
 

@@ -7,7 +7,6 @@ use std::time::Instant;
 
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
-use bytes::Bytes;
 use http::HeaderMap;
 use salver_core::{Answer, Error, Item, Method as Contract};
 use salver_engine::{Admission, Permit, Routes, Version};
@@ -17,7 +16,7 @@ use super::{add_metadata, Backend, Description, Event, Messages, Method, Service
 use crate::call::{ask, Facts};
 use crate::metrics::Protocol;
 use crate::net::arrivals::{Arrivals, Arrived, Ongoing};
-use crate::outgoing::{held, LARGE};
+use crate::outgoing::counted;
 use crate::report;
 use crate::shared::Shared;
 
@@ -148,7 +147,7 @@ impl RowsReply {
         let said = said.unwrap_or_else(|error| vec![Said::End(Ending::from(&error))]);
         for said in said.into_iter().take_while(|_| !self.over).collect::<Vec<Said>>() {
             match said {
-                Said::Message(bytes) => match self.keep(bytes) {
+                Said::Message(bytes) => match counted(&self.outgoing, bytes) {
                     Ok(bytes) => self.said.push_back(Event::Message { bytes, compress: true }),
                     Err(error) => self.end(Ending::from(&error)),
                 },
@@ -158,14 +157,6 @@ impl RowsReply {
                 },
                 Said::End(ending) => self.end(ending),
             }
-        }
-    }
-
-    /// A message that counts until it is sent, if it is large.
-    fn keep(&self, bytes: Bytes) -> Result<Bytes, Error> {
-        match bytes.len() {
-            ..LARGE => Ok(bytes),
-            size => Ok(held(bytes, self.outgoing.hold(size as u64)?)),
         }
     }
 

@@ -125,6 +125,23 @@ fn compressed_replies_pass_through() {
 }
 
 #[test]
+fn a_large_reply_of_a_worker_counts_until_it_is_sent() {
+    let team = team(1);
+    let (worker, front) = (&team.workers[0].1, &team.front.server);
+    let mut caller = Caller::ask(&team.front, "/s.S/unary", b"");
+    worker.take().finish(Some((vec![0; 300_000].into(), true)), ok());
+    worker.wait_until_idle();
+    wait_until(|| front.calls_in_flight() == 1);
+    for _ in 0..10 {
+        caller.ping();
+        assert_eq!(front.calls_in_flight(), 1);
+    }
+    assert_eq!(caller.next().unwrap().len(), 300_000);
+    assert_eq!(caller.status().0, "0");
+    team.idle();
+}
+
+#[test]
 fn who_leaves_leaves_the_worker_too() {
     let team = team(1);
     let mut caller = Caller::begin(&team.front, "/s.S/both");

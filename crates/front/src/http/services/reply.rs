@@ -8,7 +8,6 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use salver_core::Code;
-use salver_engine::Permit;
 use salver_wire::proto::write_status;
 use salver_wire::{Body, HttpReply};
 
@@ -20,7 +19,7 @@ use crate::http::compression::{aside, LENGTHY};
 use crate::http::events::wants_events;
 use crate::http::routes::Reply;
 use crate::metrics::Protocol;
-use crate::outgoing::{keep, LARGE};
+use crate::outgoing::counted;
 use crate::services::{self, metadata, Event, Status, Value};
 use crate::shared::Shared;
 
@@ -78,9 +77,9 @@ pub fn ended(status: &Status, codec: Option<&Codec>) -> Reply {
     whole(Code::of(status.code).http(), document(status, codec), trailers(&status.trailers))
 }
 
-fn whole(status: u16, document: Vec<u8>, headers: HeaderMap) -> Reply {
+fn whole(status: u16, document: impl Into<Bytes>, headers: HeaderMap) -> Reply {
     let kind = vec![("content-type", "application/json".to_string())];
-    Reply::With(HttpReply { status, headers: kind, body: Body::from_iter([Bytes::from(document)]) }, headers)
+    Reply::With(HttpReply { status, headers: kind, body: Body::from_iter([document.into()]) }, headers)
 }
 
 /// A status as a document.
@@ -134,14 +133,9 @@ async fn one(shared: &Shared, mut replied: Replied, codec: Codec, message: Bytes
     if status.code != 0 {
         return whole(Code::of(status.code).http(), document(&status, Some(&codec)), headers);
     }
-    match written(codec.clone(), message).await.and_then(|document| Ok((held(shared, &document)?, document))) {
-        Ok((permit, document)) => {
-            let mut reply = whole(200, document, headers);
-            if let Reply::With(reply, _) = &mut reply {
-                keep(permit, &mut reply.body);
-            }
-            reply
-        }
+    let counted = |document: Vec<u8>| counted(&shared.outgoing, document.into()).map_err(|error| Status::from(&error));
+    match written(codec.clone(), message).await.and_then(counted) {
+        Ok(document) => whole(200, document, headers),
         Err(status) => ended(&status, Some(&codec)),
     }
 }
@@ -154,12 +148,6 @@ async fn written(codec: Codec, message: Bytes) -> Result<Vec<u8>, Status> {
         codec.write(&mut out, &message).map(|()| out)
     };
     aside(size, write).await.map_err(|error| Status::from(&error))?
-}
-
-/// A permit for a large document, until it is sent.
-fn held(shared: &Shared, document: &[u8]) -> Result<Option<Permit>, Status> {
-    let hold = || shared.outgoing.hold(document.len() as u64).map_err(|error| Status::from(&error));
-    (document.len() >= LARGE).then(hold).transpose()
 }
 
 fn stream(replied: Replied, codec: Codec, form: Form, first: Event, headers: HeaderMap) -> Reply {

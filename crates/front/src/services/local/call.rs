@@ -16,7 +16,7 @@ use super::{Ending, Received, Sent, TooLate};
 use crate::http::compression::Encoding;
 use crate::net::caller::Caller;
 use crate::net::peer::Peer;
-use crate::outgoing::LARGE;
+use crate::outgoing::counted;
 use crate::services::{Event, Message, Method, Status};
 
 /// A call that a thread of this process answers, seen from both sides.
@@ -299,7 +299,7 @@ impl Call {
             return Sent::Full;
         }
         state.opened = true;
-        match self.hold(bytes) {
+        match self.counted(bytes) {
             Ok(bytes) => {
                 state.leaving.push(Event::Message { bytes, compress });
                 self.tell_home(state);
@@ -325,7 +325,8 @@ impl Call {
     }
 
     fn try_finish(self: &Arc<Self>, message: Option<(Bytes, bool)>, status: Status) -> Option<(Stage, Vec<Ending>)> {
-        let message = message.map(|(bytes, compress)| self.hold(bytes).map(|bytes| Event::Message { bytes, compress }));
+        let message =
+            message.map(|(bytes, compress)| self.counted(bytes).map(|bytes| Event::Message { bytes, compress }));
         let (message, status) = match message.transpose() {
             Ok(message) => (message, status),
             Err(refused) => (None, refused),
@@ -367,13 +368,8 @@ impl Call {
         Ok(())
     }
 
-    /// Large messages count as replies on their way.
-    fn hold(&self, bytes: Bytes) -> Result<Bytes, Status> {
-        if bytes.len() < LARGE {
-            return Ok(bytes);
-        }
-        let permit = self.outgoing.admit().and_then(|mut permit| permit.grow(bytes.len() as u64).map(|()| permit));
-        permit.map(|permit| crate::outgoing::held(bytes, permit)).map_err(|error| Status::from(&error))
+    fn counted(&self, bytes: Bytes) -> Result<Bytes, Status> {
+        counted(&self.outgoing, bytes).map_err(|error| Status::from(&error))
     }
 
     /// Has the network thread look, unless it is about to.

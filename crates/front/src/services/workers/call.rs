@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use http::{header, HeaderMap, HeaderName, HeaderValue, Request, Response};
 use hyper::body::Incoming;
-use percent_encoding::percent_decode_str;
 use salver_core::{Code, Error};
 use salver_engine::Permit;
 use tokio::sync::mpsc::{channel, Receiver, Sender};
@@ -14,10 +13,10 @@ use super::body::{Aside, Forwarded, Reply};
 use super::connection::{connection, forget};
 use super::{Place, Workers};
 use crate::grpc::message::{request_encoding, Messages as Framed};
-use crate::grpc::service::{ACCEPT_ENCODING, ENCODING};
+use crate::grpc::service::ACCEPT_ENCODING;
 use crate::net::caller::CALLER;
 use crate::net::peer::Peer;
-use crate::outgoing::{held, LARGE};
+use crate::outgoing::counted;
 use crate::services::metadata::is_own;
 use crate::services::{Event, Messages, Method, Status};
 use crate::shared::Shared;
@@ -77,7 +76,7 @@ async fn forward(
     let failed = Aside::new();
     let mut request = Request::post(&*method.path).body(Forwarded::new(messages, failed.share()));
     if let Ok(request) = &mut request {
-        *request.headers_mut() = onward(&headers, deadline);
+        *request.headers_mut() = onward(headers, deadline);
         request.headers_mut().extend(peer.header().map(|caller| (CALLER, caller)));
     }
     let request = request.map_err(|error| Status::new(Code::Internal, format!("{}: {error}", method.path)))?;
@@ -141,8 +140,9 @@ async fn relay(shared: &Shared, response: Response<Incoming>, events: &Sender<Ev
     let trailers = Aside::new();
     let mut messages = Framed::new(Reply { body, trailers: trailers.share() }, encoding);
     while let Some(arrived) = messages.next_under(shared.outgoing.hold(0)?, shared).await? {
-        let (bytes, permit) = (arrived.message, arrived.permit);
-        let bytes = if bytes.len() < LARGE { bytes } else { held(bytes, permit) };
+        // What came in is given back for what goes out.
+        drop(arrived.permit);
+        let bytes = counted(&shared.outgoing, arrived.message)?;
         if events.send(Event::Message { bytes, compress: true }).await.is_err() {
             return Ok(None);
         }
@@ -151,10 +151,8 @@ async fn relay(shared: &Shared, response: Response<Incoming>, events: &Sender<Ev
 }
 
 fn status(headers: HeaderMap) -> Status {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let code = text("grpc-status").parse().unwrap_or(Code::Unknown as u32);
-    let message = percent_decode_str(text("grpc-message")).decode_utf8_lossy().into_owned();
-    Status { code, message, trailers: own(headers) }
+    let status = Status::read(&headers).unwrap_or_else(|| Status::new(Code::Unknown, ""));
+    Status { trailers: own(headers), ..status }
 }
 
 /// The headers that are somebody's own.
@@ -164,13 +162,13 @@ fn own(mut headers: HeaderMap) -> HeaderMap {
     headers
 }
 
-fn onward(headers: &HeaderMap, deadline: Option<Instant>) -> HeaderMap {
-    let mut onward = own(headers.clone());
+fn onward(mut headers: HeaderMap, deadline: Option<Instant>) -> HeaderMap {
+    let accepted = headers.remove(ACCEPT_ENCODING);
+    let mut onward = own(headers);
     onward.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     onward.insert(header::TE, HeaderValue::from_static("trailers"));
-    onward.remove(ENCODING);
-    if let Some(accepted) = headers.get(ACCEPT_ENCODING) {
-        onward.insert(ACCEPT_ENCODING, accepted.clone());
+    if let Some(accepted) = accepted {
+        onward.insert(ACCEPT_ENCODING, accepted);
     }
     if let Some(deadline) = deadline {
         onward.insert(TIMEOUT, timeout(deadline.saturating_duration_since(Instant::now())));

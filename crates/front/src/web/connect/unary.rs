@@ -22,7 +22,7 @@ use crate::http::compression::{worthwhile, Encoding};
 use crate::http::receive::read_body;
 use crate::http::request_body::RequestBody;
 use crate::http::routes::header;
-use crate::outgoing::{keep, LARGE};
+use crate::outgoing::counted;
 use crate::shared::Shared;
 
 /// Serves a call whose message is the body.
@@ -165,10 +165,7 @@ async fn render(shared: &Shared, message: Option<Body>, codec: &Codec) -> Result
         return Ok(message);
     }
     let text = codec.reply(message.concat().into()).await?;
-    let permit = if text.len() < LARGE { None } else { Some(shared.outgoing.hold(text.len() as u64)?) };
-    let mut body = Body::from_iter([text]);
-    keep(permit, &mut body);
-    Ok(body)
+    Ok(Body::from_iter([counted(&shared.outgoing, text)?]))
 }
 
 async fn respond(answered: Result<Reply, Refused>, format: Format, accepted: Option<Encoding>) -> Response<ReplyBody> {
