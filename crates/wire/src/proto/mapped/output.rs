@@ -94,78 +94,88 @@ impl Leaf {
 /// Writes a row as a field with this number.
 fn write(form: &Form, field: &FieldDescriptor, number: u32, row: &Tensor, out: &mut Vec<u8>) -> Result<(), String> {
     match form {
-        Form::Message => {
-            enclose(number, value(row)?, out);
-            Ok(())
-        }
-        Form::Document => write_document(field, value(row)?, out),
-        Form::Number(kind) => match numbers(row).next() {
-            Some(one) if row.shape().elements() == Some(1) => {
-                if !one.is_default() || field.supports_presence() {
-                    varint(out, u64::from(number) << 3 | wire_type(kind));
-                    one.write_value(kind, out).ok_or_else(|| format!("{one} is no {kind:?}"))?;
-                }
-                Ok(())
-            }
-            _ => Err(format!("it is a tensor of shape {:?}, and the field is one number", row.shape().row())),
-        },
-        Form::Numbers(kind) => write_numbers(kind, number, row, out),
+        Form::Message => enclose(number, value(row)?, out),
+        Form::Document => write_document(field, value(row)?, out)?,
+        Form::Number(kind) => write_number(kind, field, number, row, out)?,
+        Form::Numbers(kind) => write_numbers(kind, number, row, out)?,
         Form::Text(text) => {
-            let value = value(row)?;
-            if *text && std::str::from_utf8(value).is_err() {
-                return Err("it is not UTF-8 text".into());
-            }
+            let value = checked(value(row)?, *text)?;
             if !value.is_empty() || field.supports_presence() {
                 enclose(number, value, out);
             }
-            Ok(())
         }
-        Form::Texts(text) => {
-            if row.dtype().size().is_some() {
-                return Err(format!("it is {}, and the field is text", row.dtype()));
-            }
-            for value in row.values() {
-                if *text && std::str::from_utf8(value).is_err() {
-                    return Err("it is not UTF-8 text".into());
-                }
-                enclose(number, value, out);
-            }
-            Ok(())
-        }
+        Form::Texts(text) => write_texts(*text, number, row, out)?,
         Form::Name(kind) => {
-            let name = std::str::from_utf8(value(row)?).map_err(|_| "it is not UTF-8 text")?;
-            let names = kind.as_enum().ok_or("an enumeration that is none")?;
-            let known = names.get_value_by_name(name);
-            let known = known.ok_or_else(|| format!("'{name}' is no value of {}", names.full_name()))?;
+            let value = value_named(kind, value(row)?)?;
             varint(out, u64::from(number) << 3);
-            varint(out, i64::from(known.number()) as u64);
-            Ok(())
+            varint(out, i64::from(value) as u64);
         }
         Form::Elements => {
             if row.dtype().size().is_none() {
                 return Err(format!("it is {}, and the field has the elements of a tensor", row.dtype()));
             }
             enclose(number, row.bytes(), out);
-            Ok(())
         }
-        Form::Tensor { shape, values } => {
-            let mut lengths = Vec::new();
-            for &length in row.shape().row() {
-                let length = Number::Int(length as i128);
-                length.write_value(&shape.kind(), &mut lengths).ok_or("its shape is too large")?;
-            }
-            let mut inner = Vec::new();
-            enclose(shape.number(), &lengths, &mut inner);
-            match values.kind() {
-                kind @ (Kind::String | Kind::Bytes) => {
-                    write(&Form::Texts(kind == Kind::String), values, values.number(), row, &mut inner)?;
-                }
-                kind => write_numbers(&kind, values.number(), row, &mut inner)?,
-            }
-            enclose(number, &inner, out);
-            Ok(())
-        }
+        Form::Tensor { shape, values } => enclose(number, &tensor(shape, values, row)?, out),
     }
+    Ok(())
+}
+
+/// The message that a row is which says its own shape.
+fn tensor(shape: &FieldDescriptor, values: &FieldDescriptor, row: &Tensor) -> Result<Vec<u8>, String> {
+    let (mut message, mut lengths) = (Vec::new(), Vec::new());
+    for &length in row.shape().row() {
+        let length = Number::Int(length as i128);
+        length.write_value(&shape.kind(), &mut lengths).ok_or("its shape is too large")?;
+    }
+    enclose(shape.number(), &lengths, &mut message);
+    match values.kind() {
+        kind @ (Kind::String | Kind::Bytes) => {
+            write_texts(kind == Kind::String, values.number(), row, &mut message)?;
+        }
+        kind => write_numbers(&kind, values.number(), row, &mut message)?,
+    }
+    Ok(message)
+}
+
+fn write_texts(text: bool, number: u32, row: &Tensor, out: &mut Vec<u8>) -> Result<(), String> {
+    if row.dtype().size().is_some() {
+        return Err(format!("it is {}, and the field is text", row.dtype()));
+    }
+    row.values().iter().try_for_each(|value| checked(value, text).map(|value| enclose(number, value, out)))
+}
+
+/// A value of a field, which must be UTF-8 if it is one of text.
+fn checked(value: &[u8], text: bool) -> Result<&[u8], String> {
+    match text && std::str::from_utf8(value).is_err() {
+        true => Err("it is not UTF-8 text".into()),
+        false => Ok(value),
+    }
+}
+
+/// The number of an enumeration's value.
+fn value_named(kind: &Kind, name: &[u8]) -> Result<i32, String> {
+    let name = std::str::from_utf8(name).map_err(|_| "it is not UTF-8 text")?;
+    let names = kind.as_enum().ok_or("an enumeration that is none")?;
+    let known = names.get_value_by_name(name);
+    known.map(|known| known.number()).ok_or_else(|| format!("'{name}' is no value of {}", names.full_name()))
+}
+
+fn write_number(
+    kind: &Kind,
+    field: &FieldDescriptor,
+    number: u32,
+    row: &Tensor,
+    out: &mut Vec<u8>,
+) -> Result<(), String> {
+    let one = numbers(row).next().filter(|_| row.shape().elements() == Some(1));
+    let one =
+        one.ok_or_else(|| format!("it is a tensor of shape {:?}, and the field is one number", row.shape().row()))?;
+    if !one.is_default() || field.supports_presence() {
+        varint(out, u64::from(number) << 3 | wire_type(kind));
+        one.write_value(kind, out).ok_or_else(|| format!("{one} is no {kind:?}"))?;
+    }
+    Ok(())
 }
 
 fn write_numbers(kind: &Kind, number: u32, row: &Tensor, out: &mut Vec<u8>) -> Result<(), String> {
