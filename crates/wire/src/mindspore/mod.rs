@@ -11,7 +11,6 @@
 mod admit;
 mod dtypes;
 mod errors;
-mod fields;
 mod reply;
 mod request;
 pub mod rest;

@@ -1,12 +1,17 @@
+use std::ops::Range;
+
 use bytes::Bytes;
 use salver_core::{Answer, DType, Error, Method, Part, Port, Result, Servable, Shape, Tensor};
 
 use super::admit::{text_shape, Admit};
 use super::errors::Failure;
-use super::fields::{malformed, packed, Fields, Value};
 use super::{dtypes, reply};
+use crate::protobuf::{Fields, Value};
 use crate::rows::{Gather, Row, Rows, MAX_RANK};
 use crate::{Exchange, GrpcReply, Target};
+
+/// The message's name in errors.
+const MESSAGE: &str = "PredictRequest";
 
 /// Whom a request is for, and the bytes in which it said so, which its reply repeats.
 #[derive(Debug, Default)]
@@ -19,13 +24,13 @@ pub(super) struct Spec {
 }
 
 impl Spec {
-    fn read(sent: Bytes) -> Result<Spec> {
-        let mut spec = Spec { sent: sent.clone(), ..Spec::default() };
-        for field in Fields::of(sent) {
-            match field? {
-                (1, value) => spec.servable = value.text()?,
-                (2, value) => spec.method = value.text()?,
-                (3, value) => spec.version = value.varint()?,
+    fn read(mut fields: Fields<'_>) -> Result<Spec> {
+        let mut spec = Spec { sent: fields.slice(fields.rest()), ..Spec::default() };
+        while let Some((number, value)) = fields.next()? {
+            match number {
+                1 => spec.servable = fields.text(value)?.as_str().into(),
+                2 => spec.method = fields.text(value)?.as_str().into(),
+                3 => spec.version = fields.number(value)?,
                 _ => {}
             }
         }
@@ -45,10 +50,10 @@ pub struct Predict {
 impl Predict {
     /// Reads whom the request is for; the instances are read by [`Exchange::parts`].
     pub fn parse(body: Bytes) -> Result<Predict> {
-        let mut spec = Spec::default();
-        for field in Fields::of(body.clone()) {
-            if let (1, value) = field? {
-                spec = Spec::read(value.bytes()?)?;
+        let (mut spec, mut fields) = (Spec::default(), Fields::new(MESSAGE, &body));
+        while let Some((number, value)) = fields.next()? {
+            if number == 1 {
+                spec = Spec::read(fields.nested(value)?)?;
             }
         }
         Ok(Predict { spec, body, rows: Rows::default() })
@@ -71,7 +76,7 @@ impl Exchange for Predict {
 
     fn parts(&mut self, servable: &Servable, method: &Method) -> Result<Vec<Part>> {
         let reader = Admit { servable, method };
-        let rows = reader.rows(std::mem::take(&mut self.body))?;
+        let rows = reader.rows(&std::mem::take(&mut self.body))?;
         if rows.is_empty() {
             return Err(Error::NoRows { servable: servable.name.clone(), method: method.name.clone() });
         }
@@ -111,18 +116,18 @@ struct Sent {
 }
 
 impl Sent {
-    fn read(message: Bytes) -> Result<Sent> {
+    fn read(mut fields: Fields<'_>) -> Result<Sent> {
         let mut sent = Sent::default();
-        for field in Fields::of(message) {
-            match field? {
-                (1, value) => sent.dims = dims(value.bytes()?)?,
-                (2, value) => sent.dtype = value.varint()?,
-                (3, value) => sent.data = value.bytes()?,
-                (4, value) => {
-                    sent.value = value.bytes()?;
+        while let Some((number, value)) = fields.next()? {
+            match number {
+                1 => sent.dims = dims(fields.nested(value)?)?,
+                2 => sent.dtype = fields.number(value)?,
+                3 => sent.data = fields.bytes(value)?,
+                4 => {
+                    sent.value = fields.bytes(value)?;
                     sent.values += 1;
                 }
-                (5, _) => sent.shared_memory = true,
+                5 => sent.shared_memory = true,
                 _ => {}
             }
         }
@@ -185,25 +190,21 @@ impl Sent {
 }
 
 /// The dimensions of a `TensorShape` message, packed or not.
-fn dims(message: Bytes) -> Result<Vec<i64>> {
+fn dims(mut fields: Fields<'_>) -> Result<Vec<i64>> {
     let mut dims = Vec::new();
-    let mut push = |dim: u64| {
-        if dims.len() == MAX_RANK {
-            return Err(malformed(format!("a shape has more than {MAX_RANK} dimensions")));
-        }
-        dims.push(dim as i64);
-        Ok(())
-    };
-    for field in Fields::of(message) {
-        match field? {
-            (1, Value::Varint(dim)) => push(dim)?,
+    while let Some((number, value)) = fields.next()? {
+        match (number, value) {
+            (1, Value::Varint(dim)) => dims.push(dim as i64),
             (1, value) => {
-                let mut values = value.bytes()?;
-                while let Some(dim) = packed(&mut values)? {
-                    push(dim)?;
+                let mut packed = fields.within(fields.span(value)?);
+                while !packed.is_empty() && dims.len() <= MAX_RANK {
+                    dims.push(packed.varint()? as i64);
                 }
             }
             _ => {}
+        }
+        if dims.len() > MAX_RANK {
+            return Err(fields.broken(format!("a shape has more than {MAX_RANK} dimensions")));
         }
     }
     Ok(dims)
@@ -212,38 +213,38 @@ fn dims(message: Bytes) -> Result<Vec<i64>> {
 /// Reads instances against one method's contract.
 impl Admit<'_> {
     /// The rows, each by itself right or wrong for the model; an error is of the whole request.
-    fn rows(&self, body: Bytes) -> Result<Gather> {
-        let mut rows = Gather::default();
-        for field in Fields::of(body) {
-            if let (2 | 3, instance) = field? {
-                let tensors = self.tensors(instance.bytes()?)?;
-                rows.push(self.row(tensors)?)?;
+    fn rows(&self, body: &Bytes) -> Result<Gather> {
+        let (mut rows, mut fields) = (Gather::default(), Fields::new(MESSAGE, body));
+        while let Some((number, value)) = fields.next()? {
+            if let 2 | 3 = number {
+                let tensors = self.tensors(fields.nested(value)?)?;
+                rows.push(self.row(&fields, tensors)?)?;
             }
         }
         Ok(rows)
     }
 
     /// The declared inputs of an instance, in their order; what else it holds is ignored. Optional ones may be absent.
-    fn tensors(&self, instance: Bytes) -> Result<Vec<Option<Bytes>>> {
+    fn tensors(&self, mut instance: Fields<'_>) -> Result<Vec<Option<Range<usize>>>> {
         let inputs = &self.method.contract.inputs;
-        let mut found: Vec<Option<Bytes>> = vec![None; inputs.len()];
-        for field in Fields::of(instance) {
-            if let (1, entry) = field? {
-                let (name, tensor) = item(entry.bytes()?)?;
+        let mut found: Vec<Option<Range<usize>>> = vec![None; inputs.len()];
+        while let Some((number, entry)) = instance.next()? {
+            if number == 1 {
+                let (name, tensor) = item(instance.nested(entry)?)?;
                 let input = inputs.iter().position(|input| input.name.as_bytes() == name);
                 if let Some(place) = input.and_then(|index| found.get_mut(index)) {
                     *place = Some(tensor);
                 }
             }
         }
-        let missing = |(input, tensor): &(&Port, &Option<Bytes>)| tensor.is_none() && !input.optional;
+        let missing = |(input, tensor): &(&Port, &Option<Range<usize>>)| tensor.is_none() && !input.optional;
         match inputs.iter().zip(&found).find(missing) {
             None => Ok(found),
             Some((input, _)) => Err(self.missing(input)),
         }
     }
 
-    fn row(&self, tensors: Vec<Option<Bytes>>) -> Result<Result<Row>> {
+    fn row(&self, message: &Fields<'_>, tensors: Vec<Option<Range<usize>>>) -> Result<Result<Row>> {
         let inputs = &self.method.contract.inputs;
         let mut checked = Vec::with_capacity(tensors.len());
         for (input, tensor) in inputs.iter().zip(tensors) {
@@ -251,7 +252,7 @@ impl Admit<'_> {
                 checked.push(None);
                 continue;
             };
-            let sent = Sent::read(tensor)?;
+            let sent = Sent::read(message.within(tensor))?;
             let (dtype, shape) = sent.check().map_err(|detail| self.bad_tensor(input, detail))?;
             checked.push(Some(match dtype {
                 DType::Bytes if input.is_byte_row() => sent.into_byte_row(),
@@ -268,12 +269,12 @@ impl Admit<'_> {
 }
 
 /// Name and value of an entry of an instance's map.
-fn item(entry: Bytes) -> Result<(Bytes, Bytes)> {
-    let (mut name, mut tensor) = (Bytes::new(), Bytes::new());
-    for field in Fields::of(entry) {
-        match field? {
-            (1, value) => name = value.bytes()?,
-            (2, value) => tensor = value.bytes()?,
+fn item(mut entry: Fields<'_>) -> Result<(Bytes, Range<usize>)> {
+    let (mut name, mut tensor) = (Bytes::new(), 0..0);
+    while let Some((number, value)) = entry.next()? {
+        match number {
+            1 => name = entry.bytes(value)?,
+            2 => tensor = entry.span(value)?,
             _ => {}
         }
     }

@@ -6,12 +6,21 @@ use salver_core::{Error, Result};
 
 use crate::text::Text;
 
+/// The wire types of a group's two ends.
+const GROUP: u64 = 3;
+const END_OF_GROUP: u64 = 4;
+
+/// The most groups within one another.
+const DEEPEST: usize = 32;
+
 /// One field of a protobuf message. Bytes and fixed-size numbers are given as their place in the message.
 #[derive(Debug)]
 pub(crate) enum Value {
     Varint(u64),
     Fixed(Range<usize>),
     Span(Range<usize>),
+    /// The fields between the two ends of a group.
+    Group(Range<usize>),
 }
 
 /// Walks the fields of a message, or of one nested in it, without decoding them.
@@ -40,20 +49,54 @@ impl<'a> Fields<'a> {
         if self.at >= self.end {
             return Ok(None);
         }
-        let key = self.varint()?;
-        let value = match key & 7 {
-            0 => Value::Varint(self.varint()?),
-            1 => Value::Fixed(self.take(8)?),
-            2 => {
-                let length = self.varint()?;
-                Value::Span(self.take(length)?)
-            }
-            5 => Value::Fixed(self.take(4)?),
-            kind => return Err(self.broken(format!("a field has the unknown wire type {kind}"))),
+        let (number, kind) = self.key()?;
+        let value = match kind {
+            GROUP => Value::Group(self.group(number)?),
+            kind => self.value(kind)?,
         };
+        Ok(Some((number, value)))
+    }
+
+    fn key(&mut self) -> Result<(u64, u64)> {
+        let key = self.varint()?;
         match key >> 3 {
             0 => Err(self.broken("a field has the number 0")),
-            number => Ok(Some((number, value))),
+            number => Ok((number, key & 7)),
+        }
+    }
+
+    fn value(&mut self, kind: u64) -> Result<Value> {
+        match kind {
+            0 => Ok(Value::Varint(self.varint()?)),
+            1 => Ok(Value::Fixed(self.take(8)?)),
+            2 => {
+                let length = self.varint()?;
+                Ok(Value::Span(self.take(length)?))
+            }
+            5 => Ok(Value::Fixed(self.take(4)?)),
+            END_OF_GROUP => Err(self.broken("a group ends that has not begun")),
+            kind => Err(self.broken(format!("a field has the unknown wire type {kind}"))),
+        }
+    }
+
+    /// Walks to the end of a group that has begun.
+    fn group(&mut self, number: u64) -> Result<Range<usize>> {
+        let (start, mut open) = (self.at, vec![number]);
+        loop {
+            let end = self.at;
+            match self.key()? {
+                (number, GROUP) if open.len() < DEEPEST => open.push(number),
+                (_, GROUP) => return Err(self.broken(format!("more than {DEEPEST} groups are within one another"))),
+                (number, END_OF_GROUP) if open.last() == Some(&number) => {
+                    open.pop();
+                    if open.is_empty() {
+                        return Ok(start..end);
+                    }
+                }
+                (_, kind) => {
+                    self.value(kind)?;
+                }
+            }
         }
     }
 
@@ -66,7 +109,10 @@ impl<'a> Fields<'a> {
             self.at += 1;
             value |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {
-                return Ok(value);
+                return match shift == 63 && byte > 1 {
+                    true => Err(self.broken("a number has more than 64 bits")),
+                    false => Ok(value),
+                };
             }
         }
         Err(self.broken("a number has more than ten bytes"))
@@ -103,8 +149,12 @@ impl<'a> Fields<'a> {
         Text::new(self.bytes(value)?).ok_or_else(|| self.broken("a name is not UTF-8 text"))
     }
 
+    /// The fields of a message, in whichever of the two ways it is sent.
     pub(crate) fn nested(&self, value: Value) -> Result<Fields<'a>> {
-        Ok(self.within(self.span(value)?))
+        match value {
+            Value::Group(range) => Ok(self.within(range)),
+            value => Ok(self.within(self.span(value)?)),
+        }
     }
 
     pub(crate) fn number(&self, value: Value) -> Result<u64> {

@@ -212,7 +212,11 @@ fn broken_messages_are_refused() {
         (b"\x0a\x05ab", "a field is longer than the 2 bytes that are left"),
         (b"\x0a\x01\xff", "a name is not UTF-8 text"),
         (b"\x08\x01", "a field of bytes is sent as a number"),
-        (b"\x0b", "a field has the unknown wire type 3"),
+        (b"\x0e", "a field has the unknown wire type 6"),
+        (b"\x0b", "it ends within a number"),
+        (b"\x0c", "a group ends that has not begun"),
+        (b"\x43\x0b\x44\x0c", "a group ends that has not begun"),
+        (&[b'\x43'; 33], "more than 32 groups are within one another"),
         (b"\x02\x00", "a field has the number 0"),
         (b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", "a number has more than ten bytes"),
     ];

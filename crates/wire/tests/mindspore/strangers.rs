@@ -72,14 +72,15 @@ proptest! {
 #[test]
 fn malformed_messages_say_what_is_wrong_with_them() {
     let cases: &[(&[u8], &str)] = &[
-        (b"\x12\x05\x01", "field 2 is longer than its message"),
-        (b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "field 1 is longer than its message"),
-        (b"\x0f", "invalid wire type"),
-        (b"\x00", "invalid tag"),
-        (b"\x08\x01", "text, bytes or a message is expected, but a field has another wire type"),
-        (b"\x0a\x02\x18", "field 1 is longer than its message"),
-        (b"\x0a\x03\x1a\x01\x00", "a number is expected, but a field has another wire type"),
-        (b"\x0a\x03\x0a\x01\xff", "a name is not UTF-8"),
+        (b"\x12\x05\x01", "a field is longer than the 1 bytes that are left"),
+        (b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "a field is longer than the 0 bytes that are left"),
+        (b"\x0f", "a field has the unknown wire type 7"),
+        (b"\x00", "a field has the number 0"),
+        (b"\x08\x01", "a field of bytes is sent as a number"),
+        (b"\x0a\x02\x18", "a field is longer than the 1 bytes that are left"),
+        (b"\x0a\x03\x1a\x01\x00", "a number is sent as bytes"),
+        (b"\x0a\x03\x0a\x01\xff", "a name is not UTF-8 text"),
+        (b"\x0a\x0b\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", "a number has more than 64 bits"),
     ];
     for (body, wanted) in cases {
         let Err(Error::Malformed { what, detail }) = Predict::parse(Bytes::from_static(body)) else {

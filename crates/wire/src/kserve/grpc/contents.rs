@@ -118,7 +118,7 @@ impl Gathered<'_> {
                     self.number(packed.varint()?)?;
                 }
             }
-            (_, Value::Fixed(_)) => return Err(Trouble::Type { found, wanted: self.dtype }),
+            (_, Value::Fixed(_) | Value::Group(_)) => return Err(Trouble::Type { found, wanted: self.dtype }),
         }
         Ok(())
     }

@@ -116,7 +116,7 @@ fn shape(fields: &Fields<'_>, value: Value, header: &mut Header) -> Result<(), E
                 push(packed.varint()?)?;
             }
         }
-        Value::Fixed(_) => return Err(fields.broken("a shape is sent as fixed-size numbers")),
+        Value::Fixed(_) | Value::Group(_) => return Err(fields.broken("a shape is not sent as varints")),
     }
     Ok(())
 }

@@ -50,6 +50,11 @@ impl Leaf {
     /// Finds out how a field and a port go together. Why they do not, in a clause.
     pub fn new(message: &MessageDescriptor, path: &str, port: &Port) -> Result<Leaf, String> {
         let path = FieldPath::resolve(message, path)?;
+        let group = path.outer().iter().find(|field| field.is_group());
+        if let Some(field) = group.or(Some(path.leaf()).filter(|leaf| leaf.is_group() && !port.json)) {
+            let text = "is sent as a group, which holds no row; take features.message_encoding = DELIMITED out";
+            return Err(format!("field '{}' {text}", field.name()));
+        }
         let mut numbers: Vec<u32> = path.outer().iter().map(FieldDescriptor::number).collect();
         let field = path.leaf().clone();
         numbers.push(field.number());

@@ -87,6 +87,7 @@ impl Number {
         each: &mut impl FnMut(Number) -> Result<()>,
     ) -> Result<()> {
         match value {
+            Value::Group(_) => Err(other_type(fields)),
             Value::Varint(bits) => each(Number::of_varint(kind, bits).ok_or_else(|| other_type(fields))?),
             Value::Fixed(range) => {
                 each(Number::of_fixed(kind, &fields.slice(range)).ok_or_else(|| other_type(fields))?)

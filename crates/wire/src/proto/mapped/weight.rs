@@ -23,7 +23,9 @@ fn weigh(message: &MessageDescriptor, mut fields: Fields<'_>, depth: usize, left
     while let Some((number, value)) = fields.next()? {
         let kind = u32::try_from(number).ok().and_then(|number| message.get_field(number)).map(|field| field.kind());
         let (weight, inner) = match (kind, value) {
-            (Some(Kind::Message(inner)), Value::Span(range)) => (MESSAGE, Some((inner, range))),
+            (Some(Kind::Message(inner)), Value::Span(range) | Value::Group(range)) => (MESSAGE, Some((inner, range))),
+            // It has no more values than bytes.
+            (_, Value::Group(range)) => (range.len() + 1, None),
             (Some(Kind::String | Kind::Bytes) | None, _) | (_, Value::Varint(_) | Value::Fixed(_)) => (1, None),
             (Some(_), Value::Span(range)) => (range.len(), None),
         };
