@@ -40,6 +40,14 @@ pub struct Opened {
     pub callers: Vec<About>,
 }
 
+/// What the server has told of a batch's callers.
+struct Callers {
+    /// Rows whose callers have left: first row and number.
+    left: Vec<(usize, usize)>,
+    /// How many items of a sequence may be sent.
+    credit: u32,
+}
+
 /// One lane's end of its link, used by one thread at a time. Its socket blocks.
 pub struct Worker {
     socket: OwnedFd,
@@ -49,9 +57,8 @@ pub struct Worker {
     reader: Reader,
     writer: Writer,
     waiting: VecDeque<Opened>,
-    /// Rows whose callers have left, by batch: first row and number.
-    left: HashMap<u64, Vec<(usize, usize)>>,
-    credit: HashMap<u64, u32>,
+    /// What is known of the callers of batches that are not answered.
+    open: HashMap<u64, Callers>,
     /// Whether something was heard of callers since somebody last waited for it.
     news: bool,
     replies: HashMap<u64, Received>,
@@ -74,8 +81,7 @@ impl Worker {
             reader: Reader::default(),
             writer,
             waiting: VecDeque::new(),
-            left: HashMap::new(),
-            credit: HashMap::new(),
+            open: HashMap::new(),
             news: false,
             replies: HashMap::new(),
             calls: 0,
@@ -134,6 +140,7 @@ impl Worker {
             Kind::Open => {
                 let opened = self.opened(frame).ok_or_else(broken)?;
                 self.waiting.push_back(opened);
+                self.open.insert(id, Callers { left: Vec::new(), credit: FIRST_CREDIT });
             }
             Kind::Item => {
                 let Frame { meta, payload, .. } = frame;
@@ -143,17 +150,24 @@ impl Worker {
             }
             Kind::Left => {
                 self.news = true;
-                self.left.entry(id).or_default().push((usize::from(target), rows as usize));
+                self.tell(id, |callers| callers.left.push((usize::from(target), rows as usize)));
             }
             Kind::Credit => {
                 self.news = true;
-                *self.credit.entry(id).or_insert(FIRST_CREDIT) += rows;
+                self.tell(id, |callers| callers.credit = callers.credit.saturating_add(rows));
             }
             Kind::Release => released(frame, &mut self.outgoing),
             Kind::Bye => self.ended = true,
             Kind::Hello | Kind::Started => return Err(broken()),
         }
         Ok(())
+    }
+
+    /// The server may not have the answer yet of a batch that it tells something about.
+    fn tell(&mut self, id: u64, change: impl FnOnce(&mut Callers)) {
+        if let Some(callers) = self.open.get_mut(&id) {
+            change(callers);
+        }
     }
 
     fn opened(&self, frame: Frame) -> Option<Opened> {
@@ -178,10 +192,9 @@ impl Worker {
     /// Queues the answer of a batch, or with one piece of one row and not `last` sends an item of its sequence.
     pub fn answer(&mut self, id: u64, last: bool, outcome: &Outcome<'_>) {
         if last {
-            self.left.remove(&id);
-            self.credit.remove(&id);
+            self.open.remove(&id);
         } else {
-            *self.credit.entry(id).or_insert(FIRST_CREDIT) -= 1;
+            self.tell(id, |callers| callers.credit = callers.credit.saturating_sub(1));
         }
         self.queue(Head { last, ..Head::new(Kind::Item, id) }, |body, arena| outcome.write(body, arena));
     }
@@ -196,7 +209,7 @@ impl Worker {
     /// How many items of a batch's sequence may be sent now, as far as is known without waiting.
     pub fn credit(&mut self, id: u64) -> io::Result<u32> {
         while self.receive(false)? {}
-        Ok(self.credit.get(&id).copied().unwrap_or(FIRST_CREDIT))
+        Ok(self.open.get(&id).map_or(FIRST_CREDIT, |callers| callers.credit))
     }
 
     /// Waits until something has come from the server since the last time, or its end.
@@ -210,10 +223,8 @@ impl Worker {
     /// Whether the caller of this row of a batch has left, as far as is known without waiting.
     pub fn has_left(&mut self, id: u64, row: usize) -> io::Result<bool> {
         while self.receive(false)? {}
-        let left = self
-            .left
-            .get(&id)
-            .is_some_and(|rows| rows.iter().any(|&(first, count)| (first..first + count).contains(&row)));
+        let holds = |&(first, count): &(usize, usize)| (first..first + count).contains(&row);
+        let left = self.open.get(&id).is_some_and(|callers| callers.left.iter().any(holds));
         Ok(left || self.ended)
     }
 
@@ -250,4 +261,39 @@ fn about(meta: &mut Meta) -> Option<About> {
     let left = meta.u64()?;
     let deadline = (left != u64::MAX).then(|| Instant::now() + Duration::from_micros(left));
     Some(About { rows, deadline, details: meta.text()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    #[test]
+    fn what_is_told_of_an_answered_batch_is_not_kept() {
+        let (server, socket) = UnixStream::pair().unwrap();
+        let (server, mut writer) = (OwnedFd::from(server), Writer::default());
+        let mut worker = Worker::new(LaneFiles { socket: socket.into(), to_worker: None, from_worker: None }).unwrap();
+        let open = |writer: &mut Writer| {
+            let mut body = Body::default();
+            body.columns(&[], &mut Outgoing::new(None));
+            body.meta.put_u32_le(0);
+            writer.frame(Head { rows: 2, ..Head::new(Kind::Open, 7) }, body);
+        };
+        let told = |writer: &mut Writer| {
+            writer.head(Head { target: 1, rows: 1, ..Head::new(Kind::Left, 7) });
+            writer.head(Head { rows: 5, ..Head::new(Kind::Credit, 7) });
+            writer.flush(&server, true).unwrap();
+        };
+        open(&mut writer);
+        told(&mut writer);
+        assert_eq!(worker.take(true).unwrap().unwrap().rows, 2);
+        assert_eq!(worker.credit(7).unwrap(), FIRST_CREDIT + 5);
+        assert_eq!((worker.has_left(7, 0).unwrap(), worker.has_left(7, 1).unwrap()), (false, true));
+        worker.answer(7, true, &Outcome { pieces: Vec::new() });
+        told(&mut writer);
+        worker.wait().unwrap();
+        assert_eq!((worker.credit(7).unwrap(), worker.has_left(7, 1).unwrap()), (FIRST_CREDIT, false));
+        assert!(worker.open.is_empty());
+    }
 }
