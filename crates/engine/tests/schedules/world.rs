@@ -1,20 +1,13 @@
-//! Random schedules of everything that can happen to an engine, with every answer checked.
-//!
-//! `SALVER_SCHEDULES` sets how many schedules the bulk test runs; each has 400 events.
-
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test that cannot go on fails
-
-mod common;
-
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use common::*;
-use proptest::prelude::*;
 use salver_core::*;
 use salver_engine::*;
+
+use crate::checks::{check_batch, check_item};
+use crate::common::*;
 
 /// Bytes that count how many of their kind are alive, to see that the engine keeps none.
 struct Counted(Vec<u8>, Arc<AtomicUsize>);
@@ -32,37 +25,37 @@ impl Drop for Counted {
 }
 
 /// A call as its caller sees it.
-struct Asked {
-    method: usize,
-    deadline: Option<u64>,
-    streaming: bool,
+pub struct Asked {
+    pub method: usize,
+    pub deadline: Option<u64>,
+    pub streaming: bool,
     /// For each part its rows, and the outputs for all of them.
-    wanted: Vec<(usize, Vec<Tensor>)>,
+    pub wanted: Vec<(usize, Vec<Tensor>)>,
     /// For each part and row how often it was answered.
-    answered: Vec<Vec<bool>>,
-    done: bool,
-    cancelled: bool,
+    pub answered: Vec<Vec<bool>>,
+    pub done: bool,
+    pub cancelled: bool,
 }
 
-struct Runner {
-    lane: LaneId,
-    stages: Vec<usize>,
-    slots: usize,
+pub struct Runner {
+    pub lane: LaneId,
+    pub stages: Vec<usize>,
+    pub slots: usize,
     /// Whether it sleeps, and until when.
-    asleep: Option<Option<u64>>,
-    running: Vec<(Batch, bool)>,
+    pub asleep: Option<Option<u64>>,
+    pub running: Vec<(Batch, bool)>,
 }
 
 /// What may go wrong in a schedule.
 #[derive(Clone, Copy, Debug)]
-struct Weather {
-    poison: bool,
-    faults: bool,
-    losses: bool,
-    deadlines: bool,
+pub struct Weather {
+    pub poison: bool,
+    pub faults: bool,
+    pub losses: bool,
+    pub deadlines: bool,
 }
 
-struct World {
+pub struct World {
     servable: Servable,
     engine: Engine<u64>,
     weather: Weather,
@@ -77,7 +70,7 @@ struct World {
 }
 
 impl World {
-    fn new(weather: Weather) -> World {
+    pub fn new(weather: Weather) -> World {
         let servable = varied();
         let engine = Engine::new(&servable).unwrap();
         let (asked, open, runners, alive) = Default::default();
@@ -104,7 +97,7 @@ impl World {
     }
 
     /// One event, everything about it taken from one number.
-    fn step(&mut self, word: u64) {
+    pub fn step(&mut self, word: u64) {
         let mut random = Random::new(word);
         self.now += random.below(300) as u64;
         match word % 16 {
@@ -327,7 +320,7 @@ impl World {
     }
 
     /// Lets everything that can still happen happen, and checks that nothing is left.
-    fn settle(mut self) -> usize {
+    pub fn settle(mut self) -> usize {
         let served = |stage: usize| self.runners.iter().any(|runner| runner.stages.contains(&stage));
         if !(0..self.servable.stages.len()).all(served) {
             self.add_lane(vec![0, 1, 2, 3, 4], 1);
@@ -368,40 +361,6 @@ impl World {
     }
 }
 
-fn check_batch(servable: &Servable, runner: &Runner, batch: &Batch) {
-    let stage = &servable.stages[batch.stage];
-    let max = if stage.batching == Batching::Batched { stage.policy.max_batch_size } else { 1 };
-    assert!(runner.stages.contains(&batch.stage) && runner.running.len() < runner.slots);
-    assert!((1..=max).contains(&batch.rows), "{} rows in '{}'", batch.rows, stage.name);
-    assert_eq!(batch.rows, batch.segments.iter().map(|segment| segment.rows).sum::<usize>());
-    assert_eq!(batch.deadline, batch.segments.iter().filter_map(|segment| segment.deadline).min());
-    for segment in &batch.segments {
-        assert_eq!(segment.columns.len(), stage.inputs.len());
-        assert!(segment.columns.iter().all(|column| column.rows() == segment.rows));
-        assert_eq!(Signature::of(&segment.columns), Signature::of(&batch.segments[0].columns));
-    }
-}
-
-fn check_item(asked: &mut Asked, item: &Item, now: u64, weather: Weather, closed: bool) {
-    let (_, outputs) = &asked.wanted[item.part];
-    for answered in &mut asked.answered[item.part][item.first..item.first + item.rows] {
-        assert!(!std::mem::replace(answered, true), "a row is answered once");
-    }
-    assert!(item.last);
-    match &item.outcome {
-        Ok(columns) => {
-            let wanted: Vec<Tensor> = outputs.iter().map(|column| column.slice(item.first, item.rows)).collect();
-            assert_eq!(*columns, wanted, "a row gets its own answer");
-        }
-        Err(Error::DeadlineExceeded) => assert!(asked.deadline.is_some_and(|deadline| deadline <= now)),
-        Err(Error::Failed { .. }) => assert!(weather.poison || weather.faults),
-        Err(Error::Internal { .. }) => assert!(weather.faults),
-        Err(Error::Lost { .. } | Error::NotReady { .. }) => assert!(weather.losses),
-        Err(Error::Draining) => assert!(closed),
-        Err(other) => panic!("nobody caused {other:?}"),
-    }
-}
-
 /// Outcomes row by row, neighbours sometimes together.
 fn pieces(random: &mut Random, rows: usize, outputs: &[Tensor], error: impl Fn(usize) -> Option<Error>) -> Vec<Piece> {
     let mut pieces = Vec::new();
@@ -416,35 +375,4 @@ fn pieces(random: &mut Random, rows: usize, outputs: &[Tensor], error: impl Fn(u
         at += length;
     }
     pieces
-}
-
-fn weather(word: u64) -> Weather {
-    let bit = |bit: u32| word >> bit & 1 == 1;
-    Weather { poison: bit(0), faults: bit(1), losses: bit(2), deadlines: bit(3) }
-}
-
-#[test]
-fn every_call_is_answered_exactly_once_whatever_happens() {
-    const EVENTS: usize = 400;
-    let schedules = std::env::var("SALVER_SCHEDULES").ok().and_then(|count| count.parse().ok()).unwrap_or(4000);
-    let mut answers = 0;
-    for seed in 0..schedules {
-        let run = move || {
-            let mut random = Random::new(seed);
-            let mut world = World::new(weather(seed));
-            (0..EVENTS).for_each(|_| world.step(random.next()));
-            world.settle()
-        };
-        answers += std::panic::catch_unwind(run).unwrap_or_else(|_| panic!("schedule {seed} failed"));
-    }
-    assert!(answers as u64 > schedules * 20, "the schedules do something: {answers}");
-}
-
-proptest! {
-    #[test]
-    fn short_schedules_hold_too(seed in 0u64..16, words in prop::collection::vec(any::<u64>(), 0..80)) {
-        let mut world = World::new(weather(seed));
-        words.into_iter().for_each(|word| world.step(word));
-        world.settle();
-    }
 }
