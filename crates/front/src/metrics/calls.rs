@@ -106,8 +106,10 @@ pub struct Calls {
 
 /// The counters of one method over one protocol; finding them costs more than counting.
 #[derive(Clone)]
-pub struct Meter {
-    labels: Arc<Labels>,
+pub struct Meter(Arc<Counters>);
+
+struct Counters {
+    labels: Labels,
     finished: Family<Outcome, Counter>,
     ok: Counter,
     time: Histogram,
@@ -174,8 +176,8 @@ impl Calls {
         let (service, name) = if method.declared { method.names() } else { ("", "") };
         let labels = || Labels { servable: service.into(), version: 0, method: name.into(), protocol: protocol.name() };
         match protocol.place().and_then(|place| method.meters.get(place)) {
-            Some(kept) => kept.get_or_init(|| self.labelled(labels())).clone(),
-            None => self.labelled(labels()),
+            Some(kept) => kept.get_or_init(|| self.labelled(labels(), None)).clone(),
+            None => self.labelled(labels(), None),
         }
     }
 
@@ -185,20 +187,19 @@ impl Calls {
         let (name, number) = (servable.name.clone(), servable.version);
         let tensorflow = self.tensorflow.of(&name, protocol);
         let labels = Labels { servable: name, version: number, method, protocol: protocol.name() };
-        Meter { tensorflow, ..self.labelled(labels) }
+        self.labelled(labels, tensorflow)
     }
 
-    fn labelled(&self, labels: Labels) -> Meter {
-        let labels = Arc::new(labels);
-        Meter {
+    fn labelled(&self, labels: Labels, tensorflow: Option<Arc<Sums>>) -> Meter {
+        Meter(Arc::new(Counters {
             finished: self.finished.clone(),
             ok: self.finished.get_or_create(&outcome(&labels, Code::Ok)).clone(),
             time: self.time.get_or_create(&labels).clone(),
             received: self.received.get_or_create(&labels).clone(),
             sent: self.sent.get_or_create(&labels).clone(),
-            tensorflow: None,
+            tensorflow,
             labels,
-        }
+        }))
     }
 }
 
@@ -210,21 +211,21 @@ fn outcome(labels: &Labels, code: Code) -> Outcome {
 impl Meter {
     /// Counts the rows of a call.
     pub fn asked(&self, rows: usize) {
-        if let Some(sums) = &self.tensorflow {
+        if let Some(sums) = &self.0.tensorflow {
             sums.asked(rows);
         }
     }
 
     pub fn finished(&self, code: Code, took: Duration, received: usize, sent: usize) {
-        if let Some(sums) = &self.tensorflow {
+        if let Some(sums) = &self.0.tensorflow {
             sums.finished(code, took);
         }
         match code {
-            Code::Ok => self.ok.inc(),
-            code => self.finished.get_or_create(&outcome(&self.labels, code)).inc(),
+            Code::Ok => self.0.ok.inc(),
+            code => self.0.finished.get_or_create(&outcome(&self.0.labels, code)).inc(),
         };
-        self.time.observe(took.as_secs_f64());
-        self.received.inc_by(received as u64);
-        self.sent.inc_by(sent as u64);
+        self.0.time.observe(took.as_secs_f64());
+        self.0.received.inc_by(received as u64);
+        self.0.sent.inc_by(sent as u64);
     }
 }
