@@ -7,7 +7,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 use salver_core::{DType, Fault, Shape, Tensor};
-use salver_exec::link::{About, Column, Failure, LaneFiles, Outcome, Source, Worker};
+use salver_exec::link::{About, Chunk, Column, Failure, LaneFiles, Outcome, Worker};
 
 use crate::buffer::{Array, View};
 use crate::descriptor::owned;
@@ -188,7 +188,7 @@ fn given<'a>(object: &'a Bound<'_, PyAny>) -> PyResult<Column<'a>> {
 
 fn fixed<'a>(array: Array<'a>) -> PyResult<Column<'a>> {
     let (dtype, shape) = (array.dtype, Shape::from(array.shape()));
-    Ok(Column { dtype, shape, data: vec![Box::new(array)] })
+    Ok(Column { dtype, shape, data: vec![Chunk::Other(Box::new(array))] })
 }
 
 fn variable<'a>(values: &Bound<'_, PyList>, shape: Shape) -> PyResult<Column<'a>> {
@@ -197,13 +197,13 @@ fn variable<'a>(values: &Bound<'_, PyList>, shape: Shape) -> PyResult<Column<'a>
         return Err(PyErr::new::<PyValueError, _>(told));
     }
     let text = values.iter().next().is_some_and(|first| first.is_instance_of::<PyString>());
-    let bytes = |value: Bound<'_, PyAny>| -> PyResult<Box<dyn Source>> {
-        Ok(Box::new(match text {
+    let bytes = |value: Bound<'_, PyAny>| -> PyResult<Chunk<'a>> {
+        Ok(Chunk::Other(Box::new(match text {
             true => bytes::Bytes::copy_from_slice(value.cast::<PyString>()?.to_str()?.as_bytes()),
             false => bytes::Bytes::copy_from_slice(value.cast::<PyBytes>()?.as_bytes()),
-        }))
+        })))
     };
-    let data: Vec<Box<dyn Source>> = values.iter().map(bytes).collect::<PyResult<_>>()?;
+    let data: Vec<Chunk<'_>> = values.iter().map(bytes).collect::<PyResult<_>>()?;
     let dtype = if text { DType::Str } else { DType::Bytes };
     Ok(Column { dtype, shape, data })
 }

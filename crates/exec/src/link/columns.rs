@@ -50,26 +50,41 @@ impl Source for Bytes {
     }
 }
 
+/// Where data of a column lies.
+pub enum Chunk<'a> {
+    Bytes(&'a Bytes),
+    Other(Box<dyn Source + 'a>),
+}
+
+impl Chunk<'_> {
+    fn source(&self) -> &dyn Source {
+        match self {
+            Chunk::Bytes(bytes) => *bytes,
+            Chunk::Other(source) => &**source,
+        }
+    }
+}
+
 /// One column to send: its rows may lie in several pieces, one after the other.
 pub struct Column<'a> {
     pub dtype: DType,
     pub shape: Shape,
-    /// Of fixed-size types the data in pieces; of text and bytes one source for each value.
-    pub data: Vec<Box<dyn Source + 'a>>,
+    /// Of fixed-size types the data in pieces; of text and bytes one for each value.
+    pub data: Vec<Chunk<'a>>,
 }
 
-impl Column<'_> {
+impl<'a> Column<'a> {
     /// The rows of several tensors of one type and row shape, one after the other.
-    pub fn of(pieces: &[&Tensor]) -> Option<Column<'static>> {
+    pub fn of(pieces: &[&'a Tensor]) -> Option<Column<'a>> {
         let first = pieces.first()?;
         let rows = pieces.iter().map(|piece| piece.rows()).sum();
-        let boxed = |bytes: &Bytes| Box::new(bytes.clone()) as Box<dyn Source>;
-        let data = |piece: &&Tensor| match piece.data() {
-            Data::Fixed(bytes) => vec![boxed(bytes)],
-            Data::Variable(values) => values.iter().map(boxed).collect(),
+        let data = |piece: &&'a Tensor| match piece.data() {
+            Data::Fixed(bytes) => std::slice::from_ref(bytes),
+            Data::Variable(values) => values.as_slice(),
         };
         let shape = Shape::batched(rows, first.shape().row());
-        Some(Column { dtype: first.dtype(), shape, data: pieces.iter().flat_map(data).collect() })
+        let data = pieces.iter().flat_map(data).map(Chunk::Bytes).collect();
+        Some(Column { dtype: first.dtype(), shape, data })
     }
 }
 
@@ -98,7 +113,7 @@ impl Body {
         if column.dtype.is_variable() {
             return self.values(column);
         }
-        let len: usize = column.data.iter().map(|piece| piece.size()).sum();
+        let len: usize = column.data.iter().map(|piece| piece.source().size()).sum();
         let stored = (len >= ARENA_FROM).then(|| arena.put(len, |room| gather(&column.data, room))).flatten();
         self.meta.put_u8(if stored.is_some() { IN_ARENA } else { INLINE });
         self.meta.put_u64_le(len as u64);
@@ -106,7 +121,7 @@ impl Body {
             Some(offset) => self.meta.put_u64_le(offset as u64),
             None => {
                 self.align();
-                column.data.iter().for_each(|piece| self.append(&**piece));
+                column.data.iter().for_each(|piece| self.append(piece.source()));
             }
         }
     }
@@ -114,8 +129,8 @@ impl Body {
     fn values(&mut self, column: &Column<'_>) {
         self.meta.put_u8(VALUES);
         for value in &column.data {
-            self.meta.put_u32_le(value.size() as u32);
-            self.append(&**value);
+            self.meta.put_u32_le(value.source().size() as u32);
+            self.append(value.source());
         }
     }
 
@@ -146,10 +161,10 @@ impl Body {
     }
 }
 
-fn gather(pieces: &[Box<dyn Source + '_>], mut room: &mut [u8]) {
+fn gather(pieces: &[Chunk<'_>], mut room: &mut [u8]) {
     for piece in pieces {
-        let (own, rest) = room.split_at_mut(piece.size());
-        piece.copy_to(own);
+        let (own, rest) = room.split_at_mut(piece.source().size());
+        piece.source().copy_to(own);
         room = rest;
     }
 }

@@ -262,12 +262,6 @@ impl Driver {
 
     fn answer(&mut self, delivery: Delivery) {
         let Some(id) = self.calls.remove(&delivery.ticket) else { return };
-        let piece = |item: &salver_core::Item| {
-            let columns =
-                item.outcome.as_ref().map(|columns| columns.iter().filter_map(|column| Column::of(&[column])));
-            let outcome = columns.map(Iterator::collect).map_err(failure);
-            (item.rows, outcome)
-        };
         self.reply(id, Outcome { pieces: delivery.items.iter().map(piece).collect() });
     }
 
@@ -331,6 +325,12 @@ pub(super) fn released(frame: Frame, outgoing: &mut Outgoing) {
     while let Some(offset) = meta.size() {
         outgoing.release(offset);
     }
+}
+
+/// What became of some rows of a worker's call.
+fn piece(item: &salver_core::Item) -> (usize, Result<Vec<Column<'_>>, Failure>) {
+    let columns = item.outcome.as_ref().map(|columns| columns.iter().filter_map(|column| Column::of(&[column])));
+    (item.rows, columns.map(Iterator::collect).map_err(failure))
 }
 
 /// How many bytes of tensors a batch brings.

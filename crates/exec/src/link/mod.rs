@@ -24,7 +24,7 @@ mod serve;
 mod worker;
 mod writer;
 
-pub use columns::{Column, Source};
+pub use columns::{Chunk, Column, Source};
 pub use lane::{spawn_link, LaneFiles, LinkHandle, LinkOptions};
 pub use outcome::{Failure, Outcome};
 pub use serve::serve_model;

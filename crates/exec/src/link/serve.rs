@@ -20,7 +20,7 @@ pub fn serve_model(worker: &mut Worker, stage: &mut ModelStage) -> io::Result<()
     Ok(())
 }
 
-fn one(output: &Tensor) -> Option<Column<'static>> {
+fn one(output: &Tensor) -> Option<Column<'_>> {
     Column::of(&[output])
 }
 
