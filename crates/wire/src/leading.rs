@@ -155,6 +155,20 @@ pub(crate) fn wire_shape(dims: &[Dim], batched: bool) -> Vec<i64> {
     batched.then_some(-1).into_iter().chain(dims.iter().map(length)).collect()
 }
 
+/// A shape as these protocols' texts write it.
+pub(crate) fn shown(shape: &[impl ToString]) -> String {
+    let dims: Vec<String> = shape.iter().map(ToString::to_string).collect();
+    format!("[{}]", dims.join(","))
+}
+
+/// A text of so many characters at most, and of a longer one its beginning with `end`.
+pub(crate) fn clipped(text: String, longest: usize, end: &str) -> String {
+    match text.char_indices().nth(longest) {
+        Some((at, _)) => format!("{}{end}", text.get(..at).unwrap_or_default()),
+        None => text,
+    }
+}
+
 pub(crate) fn names(ports: &[Port]) -> Vec<String> {
     ports.iter().map(|port| port.name.clone()).collect()
 }

@@ -3,7 +3,7 @@ use std::fmt::{self, Display};
 use salver_core::{Code, Dim, Error};
 
 use super::datatype;
-use crate::leading::wire_shape;
+use crate::leading::{clipped, shown, wire_shape};
 use crate::numbers::write_string;
 use crate::{Body, GrpcReply, HttpReply};
 
@@ -16,13 +16,13 @@ pub fn grpc_status(error: &Error, id: &str) -> GrpcReply {
         Error::Draining => "GRPC server is shutting down and has stopped accepting new requests.".into(),
         error => text(error, id),
     };
-    GrpcReply::error(code(error) as u32, clipped(text))
+    GrpcReply::error(code(error) as u32, clipped(text, LONGEST, "..."))
 }
 
 /// An error as an HTTP reply with the body `{"error": ".."}`; `id` is the request's, or empty where there is none.
 pub fn http_reply(error: &Error, id: &str) -> HttpReply {
     let mut body = b"{\"error\":".to_vec();
-    write_string(&mut body, &clipped(text(error, id)));
+    write_string(&mut body, &clipped(text(error, id), LONGEST, "..."));
     body.push(b'}');
     let status = match code(error) {
         Code::Cancelled => 400,
@@ -138,26 +138,14 @@ fn input_count(model: &str, given: &[String], declared: &[String]) -> String {
 }
 
 fn shapes(given: &[i64], declared: &[Dim], batched: bool) -> String {
-    let text = format!("Expected {}, got {}. ", numbers(&wire_shape(declared, batched)), numbers(given));
+    let text = format!("Expected {}, got {}. ", shown(&wire_shape(declared, batched)), shown(given));
     match batched {
         true => text + "NOTE: the model is batched, so a batch dimension is prepended to the shape of each input.",
         false => text + "NOTE: the model is not batched, so shapes have no batch dimension.",
     }
 }
 
-fn numbers(shape: &[i64]) -> String {
-    let dims: Vec<String> = shape.iter().map(i64::to_string).collect();
-    format!("[{}]", dims.join(","))
-}
-
 fn listed(names: &[String]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
     format!("[{}]", quoted.join(","))
-}
-
-fn clipped(text: String) -> String {
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
-        None => text,
-    }
 }

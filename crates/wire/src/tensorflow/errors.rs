@@ -4,12 +4,15 @@ use salver_core::{Code, Error};
 
 use super::dtypes;
 use super::spec::{Spec, Which};
-use crate::leading::wire_shape;
+use crate::leading::{clipped, shown, wire_shape};
 use crate::numbers::write_string;
 use crate::{Body, GrpcReply, HttpReply};
 
 /// The longest error text that is sent, in characters.
 const LONGEST: usize = 1024;
+
+/// What ends a text that is longer.
+const CUT: &str = "...TRUNCATED";
 
 /// The way in which a method was asked for, which its absence is told in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,13 +144,13 @@ impl Asked<'_> {
 
 /// A gRPC status with a text.
 pub(super) fn grpc_told(code: Code, text: String) -> GrpcReply {
-    GrpcReply::error(code as u32, clipped(text))
+    GrpcReply::error(code as u32, clipped(text, LONGEST, CUT))
 }
 
 /// An HTTP reply with the body `{"error": "..."}`.
 pub(super) fn http_told(status: u16, text: String) -> HttpReply {
     let mut body = b"{\n    \"error\": ".to_vec();
-    write_string(&mut body, &clipped(text));
+    write_string(&mut body, &clipped(text, LONGEST, CUT));
     body.extend_from_slice(b"\n}");
     json(status, body)
 }
@@ -185,17 +188,4 @@ fn input_count(given: &[String], declared: &[String]) -> String {
         joined(&extra),
         joined(&missing)
     )
-}
-
-/// A shape as the protocol's texts write it.
-pub(super) fn shown(shape: &[i64]) -> String {
-    let dims: Vec<String> = shape.iter().map(i64::to_string).collect();
-    format!("[{}]", dims.join(","))
-}
-
-fn clipped(text: String) -> String {
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}...TRUNCATED", text.get(..end).unwrap_or_default()),
-        None => text,
-    }
 }

@@ -3,8 +3,7 @@
 use salver_core::{Contract, DType, Result, Tensor};
 
 use super::dtypes;
-use super::errors::shown;
-use crate::leading::bad_request;
+use crate::leading::{bad_request, shown};
 
 const INPUT: &str = "inputs";
 const CLASSES: &str = "classes";
@@ -171,5 +170,5 @@ fn values(output: Option<Tensor>, examples: usize) -> Result<Results> {
 }
 
 fn shape(tensor: &Tensor) -> String {
-    shown(&tensor.shape().dims().iter().map(|&dim| dim as i64).collect::<Vec<_>>())
+    shown(tensor.shape().dims())
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use salver_core::{Error, Result};
 
 use super::skim::Skim;
-use crate::leading::bad_request;
+use crate::leading::{bad_request, clipped};
 use crate::numbers::unescaped;
 
 /// A request's JSON: its grammar is checked, and where the members that matter are is known.
@@ -129,8 +129,5 @@ fn is_named(text: &str, name: &str) -> bool {
 /// A value's text for errors, cut short.
 pub(super) fn shown(value: &str) -> String {
     const LONGEST: usize = 400;
-    match value.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}...", value.get(..end).unwrap_or_default()),
-        None => value.into(),
-    }
+    clipped(value.into(), LONGEST, "...")
 }

@@ -5,9 +5,9 @@ use super::nest::Dims;
 use super::predict::Reader;
 use super::values::{base64_text, value_here, Values};
 use super::walk::{Items, Members};
-use crate::leading::bad_request;
+use crate::leading::{bad_request, shown};
 use crate::numbers::Scan;
-use crate::tensorflow::errors::{joined, shown};
+use crate::tensorflow::errors::joined;
 
 /// Reads `instances`: a list with a value, or an object of named values, for each row.
 pub(super) struct Rows<'r> {
@@ -37,13 +37,9 @@ impl Column {
         }
         match *row == dims {
             true => Ok(()),
-            false => Err(bad_request(format!("Expecting shape {} but got: {}", listed(row), listed(&dims)))),
+            false => Err(bad_request(format!("Expecting shape {} but got: {}", shown(row), shown(&dims)))),
         }
     }
-}
-
-fn listed(dims: &Dims) -> String {
-    shown(&dims.iter().map(|&dim| dim as i64).collect::<Vec<_>>())
 }
 
 impl<'r> Rows<'r> {
