@@ -38,19 +38,24 @@ impl Generate {
             ("id", Value::String(id)) => self.id = id,
             ("id", Value::Number(id)) => self.id = id.to_string(),
             ("parameters", Value::Object(parameters)) => {
-                let kept = parameters.into_iter().filter(|(_, value)| is_scalar(value));
-                kept.for_each(|(name, value)| drop(self.parameters.insert(name, value)));
+                let mut kept = parameters.into_iter().filter(|(_, value)| is_scalar(value));
+                kept.try_for_each(|(name, value)| self.parameter(name, value))?;
             }
-            (name, value) if is_scalar(&value) => drop(self.parameters.insert(name.into(), value)),
+            (name, value) if is_scalar(&value) => self.parameter(name.into(), value)?,
             (name, _) => {
                 let declared = declared.iter().map(|port| port.name.clone()).collect();
                 return Err(Error::UnknownInput { servable: self.model.clone(), input: name.into(), declared });
             }
         }
-        match self.parameters.keys().find_map(|key| refused_key(key, None)) {
-            Some(refused) => Err(refused),
-            None => Ok(()),
+        Ok(())
+    }
+
+    fn parameter(&mut self, name: String, value: Value) -> Result<(), Error> {
+        if let Some(refused) = refused_key(&name, None) {
+            return Err(refused);
         }
+        self.parameters.insert(name, value);
+        Ok(())
     }
 
     /// The columns that are there, by input.
