@@ -53,19 +53,14 @@ impl FieldPath {
         one.iter().zip(&other).all(|(one, other)| one == other)
     }
 
-    /// The field's value, its default if it is not set; `None` if a message on the way is not.
-    pub fn get<'m>(&self, message: &'m DynamicMessage) -> Option<Cow<'m, Value>> {
-        match self.outer.split_first() {
-            None => Some(message.get_field(&self.leaf)),
-            Some((first, rest)) if message.has_field(first) => {
-                let rest = FieldPath { outer: rest.to_vec(), leaf: self.leaf.clone() };
-                match message.get_field(first) {
-                    Cow::Borrowed(Value::Message(inner)) => rest.get(inner),
-                    _ => None,
-                }
+    /// The message that holds the field; `None` if one on the way is not set.
+    pub(crate) fn reach<'m>(&self, message: &'m DynamicMessage) -> Option<&'m DynamicMessage> {
+        self.outer.iter().try_fold(message, |message, field| {
+            match message.has_field(field).then(|| message.get_field(field))? {
+                Cow::Borrowed(Value::Message(inner)) => Some(inner),
+                _ => None,
             }
-            Some(_) => None,
-        }
+        })
     }
 
     /// The message that holds the field, made if it is not there.

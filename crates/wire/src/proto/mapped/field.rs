@@ -41,6 +41,8 @@ pub(super) struct Leaf {
     pub path: FieldPath,
     /// The numbers of the fields on the way, outermost first.
     pub numbers: Vec<u32>,
+    /// Those of the fields of which only one can be set if this one is.
+    pub siblings: Vec<u32>,
     /// Whether the value is the only field of a message, one of google/protobuf/wrappers.
     pub wrapped: bool,
     pub form: Form,
@@ -58,6 +60,7 @@ impl Leaf {
         let mut numbers: Vec<u32> = path.outer().iter().map(FieldDescriptor::number).collect();
         let field = path.leaf().clone();
         numbers.push(field.number());
+        let siblings = siblings(&field);
         let (field, wrapped) = match field.kind() {
             Kind::Message(message) if !port.json && !field.is_list() && is_wrapper(&message) => {
                 (message.get_field(1).unwrap_or(field), true)
@@ -65,12 +68,18 @@ impl Leaf {
             _ => (field, false),
         };
         let form = form(&field, port).ok_or_else(|| mismatch(&field, port))?;
-        Ok(Leaf { path, numbers, wrapped, form })
+        Ok(Leaf { path, numbers, siblings, wrapped, form })
     }
 
     pub fn name(&self) -> &str {
         self.path.leaf().full_name()
     }
+}
+
+fn siblings(field: &FieldDescriptor) -> Vec<u32> {
+    let choice = field.containing_oneof();
+    let others = choice.iter().flat_map(|choice| choice.fields().map(|other| other.number()).collect::<Vec<u32>>());
+    others.filter(|&other| other != field.number()).collect()
 }
 
 /// The form in which a field's values are a port's, if there is one.

@@ -113,7 +113,7 @@ impl<'a> Request<'a> {
             return self.document(leaf, port);
         }
         let (mut fields, mut values) = (Fields::new(WHAT, self.body), Vec::new());
-        collect(&mut fields, &leaf.numbers, &siblings(leaf.path.leaf()), &mut values)?;
+        collect(&mut fields, &leaf.numbers, &leaf.siblings, &mut values)?;
         let unset = values.is_empty();
         let field = leaf.path.leaf();
         let tells = field.supports_presence() || field.is_list() || leaf.numbers.len() > 1;
@@ -188,15 +188,7 @@ impl<'a> Request<'a> {
 
     fn document(&self, leaf: &Leaf, port: &Port) -> Result<Option<Tensor>> {
         let field = leaf.path.leaf();
-        let mut holder = Some(self.parsed()?);
-        for outer in leaf.path.outer() {
-            holder =
-                holder.filter(|message| message.has_field(outer)).and_then(|message| match message.get_field(outer) {
-                    std::borrow::Cow::Borrowed(prost_reflect::Value::Message(inner)) => Some(inner),
-                    _ => None,
-                });
-        }
-        let Some(holder) = holder else { return Ok(None) };
+        let Some(holder) = leaf.path.reach(self.parsed()?) else { return Ok(None) };
         let single = matches!(field.kind(), Kind::Message(_)) && !field.is_list() && !field.is_map();
         let tells = field.supports_presence() || field.is_list() || field.is_map();
         if !holder.has_field(field) && (single || port.optional && tells) {
@@ -344,13 +336,6 @@ fn last(kind: &Kind, mut values: Vec<Value>, fields: &Fields<'_>) -> Result<Numb
         })?;
     }
     Ok(number)
-}
-
-/// The numbers of the fields of which only one can be set if this one is.
-fn siblings(field: &FieldDescriptor) -> Vec<u32> {
-    let choice = field.containing_oneof();
-    let others = choice.iter().flat_map(|choice| choice.fields().map(|other| other.number()).collect::<Vec<u32>>());
-    others.filter(|&other| other != field.number()).collect()
 }
 
 fn free(dims: &[Dim]) -> usize {
