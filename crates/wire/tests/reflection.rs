@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use prost::Message;
@@ -104,15 +104,20 @@ const EXTENDED: &str = r#"
     service Milk { rpc Give(Cow) returns (Barn) { option (google.api.http) = { get: "/milk" }; } }
 "#;
 
-fn farm() -> Index {
+/// Compiled once, because all tests share the folder.
+static FARM: LazyLock<Bytes> = LazyLock::new(|| {
     let folder = std::env::temp_dir().join(format!("salver-reflection-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let file = folder.join("farm.proto");
     std::fs::write(&file, EXTENDED).unwrap();
     let set = proto::compile(&file, &[]).unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
+    set.into()
+});
+
+fn farm() -> Index {
     let services = BTreeSet::from(["farm.Milk".to_string(), "nameless.Service".to_string()]);
-    Index::new(services, vec![Arc::new(Files::read(set.into()).unwrap())])
+    Index::new(services, vec![Arc::new(Files::read(FARM.clone()).unwrap())])
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Streams of messages as JSON documents, over plain HTTP.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,14 +18,20 @@ message Text { string text = 1; }
 service T { rpc in(stream Text) returns (Text); }
 "#;
 
+static DESCRIPTORS: LazyLock<Bytes> = LazyLock::new(|| {
+    let path = std::env::temp_dir().join(format!("salver-{}-documents.proto", std::process::id()));
+    std::fs::write(&path, PROTO).unwrap();
+    let compiled = compile(&path, &[]).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    compiled.into()
+});
+
 const PATH: &str = "/t.T/in";
 
 /// Pauses within a document may last half a second.
 fn served() -> Served {
     let served = served_with(u64::MAX, |settings| settings.header_timeout_ms = 500);
-    let path = std::env::temp_dir().join(format!("salver-{}-documents.proto", std::process::id()));
-    std::fs::write(&path, PROTO).unwrap();
-    let described = Description::read(compile(&path, &[]).unwrap().into()).unwrap();
+    let described = Description::read(DESCRIPTORS.clone()).unwrap();
     let method = Method::new(PATH, true, false, Backend::Local(Arc::clone(&served.queue)));
     served.server.serve_services(Services::new([method], None).described(vec![Arc::new(described)]));
     served
