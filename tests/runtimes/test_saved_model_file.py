@@ -57,6 +57,20 @@ def test_an_unknown_rank_and_a_default_are_read(tmp_path: Path) -> None:
     assert (port.dims, port.optional) == (None, True)
 
 
+def test_examples_of_unknown_rank_are_a_row_of_texts(tmp_path: Path) -> None:
+    """So the tutorials of TensorFlow 1 export them: their placeholder has no shape, nor has what is made of it."""
+    examples, scores = (
+        field(side, field(1, name) + field(2, number(2, dtype) + field(3, number(3, 1))))
+        for side, name, dtype in ((1, b"inputs", STRING), (2, b"scores", FLOAT))
+    )
+    files = [of(tmp_path / name, f=examples + scores + field(3, name.encode())) for name in (CLASSIFY, "predict")]
+    classify, predict = (read_saved_model(file).signatures["f"] for file in files)
+    said = ports(files[0], "f", classify)
+    assert [port.dims for port in (*said.inputs, *said.outputs)] == [("",), None]
+    with pytest.raises(Unusable, match="the text 'inputs', but input 'inputs' may have any number of dimensions"):
+        ports(files[1], "f", predict)
+
+
 @pytest.mark.parametrize(
     ("content", "what"),
     [

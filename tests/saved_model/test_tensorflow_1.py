@@ -13,6 +13,7 @@ from salver.runtimes.saved_model_file import read_saved_model
 from salver.runtimes.workers import load_model
 
 v1 = tf.compat.v1
+METHODS = {"serving_default": "predict", "regress": "regress", "classify": "classify", "shapeless": "classify"}
 ROWS = np.array([[1, 2], [3, 4]], np.float32)
 
 
@@ -24,13 +25,17 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         weights = v1.get_variable("w", initializer=[[1.0], [2.0]], use_resource=False)
         x = v1.placeholder(tf.float32, [None, 2])
         examples = v1.placeholder(tf.string, [None])
-        parsed = v1.io.parse_example(examples, {"x": v1.io.FixedLenFeature([2], tf.float32)})["x"]
+        features = {"x": v1.io.FixedLenFeature([2], tf.float32)}
+        parsed = v1.io.parse_example(examples, features)["x"]
+        shapeless = v1.placeholder(tf.string)
+        doubled = v1.io.parse_example(shapeless, features)["x"] * 2
         session.run(v1.global_variables_initializer())
         builder = v1.saved_model.Builder(str(folder))
         signatures = {
             "serving_default": _made("predict", {"x": x}, {"y": x @ weights}),
             "regress": _made("regress", {"inputs": examples}, {"outputs": tf.squeeze(parsed @ weights, 1)}),
             "classify": _made("classify", {"inputs": examples}, {"scores": parsed * 2}),
+            "shapeless": _made("classify", {"inputs": shapeless}, {"scores": doubled}),
         }
         builder.add_meta_graph_and_variables(session, ["serve"], signature_def_map=signatures)
         builder.save()
@@ -44,22 +49,19 @@ def _made(method: str, *sides: dict[str, Any]) -> Any:
 
 def test_method_names_are_read(file: Path) -> None:
     assert {name: each.method_name for name, each in read_saved_model(file).signatures.items()} == {
-        name: f"tensorflow/serving/{method}"
-        for name, method in (("serving_default", "predict"), ("regress", "regress"), ("classify", "classify"))
+        name: f"tensorflow/serving/{method}" for name, method in METHODS.items()
     }
 
 
 def test_examples_are_run_together_untried(file: Path) -> None:
     model = load_model(file, {})
     assert isinstance(model, SavedModel)
-    assert {name: code.rows_together for name, code in model.methods().items()} == {
-        "serving_default": False,
-        "regress": True,
-        "classify": True,
-    }
+    together = {name: code.rows_together for name, code in model.methods().items()}
+    assert together == {name: method != "predict" for name, method in METHODS.items()}
     examples = [example(1, 2).SerializeToString(), example(3, 4).SerializeToString()]
     assert np.asarray(model.methods()["regress"].run([examples])[0]).tolist() == [5, 11]
-    assert np.asarray(model.methods()["classify"].run([examples])[0]).tolist() == [[2, 4], [6, 8]]
+    for name in ("classify", "shapeless"):
+        assert np.asarray(model.methods()[name].run([examples])[0]).tolist() == [[2, 4], [6, 8]]
 
 
 @pytest.mark.parametrize("runtime", ["openvino", "tensorflow"])

@@ -15,10 +15,17 @@ def without_leading(ports: Sequence[Port]) -> tuple[Port, ...]:
     return tuple(Port(port.name, port.dtype, None if port.dims is None else port.dims[1:]) for port in ports)
 
 
+def shaped(ports: Sequence[Port]) -> tuple[Port, ...]:
+    """Those that say how many dimensions they have."""
+    return tuple(port for port in ports if port.dims is not None)
+
+
 def leading_problem(inputs: Sequence[Port], outputs: Sequence[Port]) -> str | None:
     """Why these shapes have no leading dimension that could be the rows, or None."""
     named = [(f"input '{port.name}'", port) for port in inputs] + [(f"output '{port.name}'", port) for port in outputs]
     for name, port in named:
+        if port.dims is None:
+            return f"{name} may have any number of dimensions"
         if not port.dims:
             return f"{name} has no dimensions"
         if isinstance(port.dims[0], int):

@@ -1,12 +1,12 @@
 """What a SavedModel says of itself, read from its `saved_model.pb` without TensorFlow."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from salver.authoring.spec import Dim, Origin, Port
 from salver.problems import Unusable
-from salver.runtimes.batching import leading_problem
+from salver.runtimes.batching import leading_problem, shaped
 from salver.runtimes.protobuf import Malformed, Message, field, fields, mapped
 from salver.runtimes.tensor_proto import DTYPES, constant
 from salver.runtimes.workers import Signature
@@ -114,8 +114,11 @@ def ports(path: Path, name: str, signature: SavedSignature) -> Signature:
         tuple(_port(path, name, alias, tensor, alias in signature.defaults) for alias, tensor in side.items())
         for side in (signature.inputs, signature.outputs)
     )
+    if signature.of_examples:
+        inputs = tuple(map(_rows, inputs))
     texts = [port for port in (*inputs, *outputs) if port.dtype == "bytes"]
-    problem = leading_problem(inputs, outputs) if texts else None
+    known = shaped(outputs) if signature.of_examples else outputs
+    problem = leading_problem(inputs, known) if texts else None
     if problem is not None:
         remedy = "export a signature whose tensors all have a free leading dimension"
         raise Unusable(path, f"has in '{name}' the text '{texts[0].name}', but {problem}", remedy)
@@ -184,3 +187,8 @@ def _port(path: Path, signature: str, alias: str, tensor: Tensor, optional: bool
         remedy = "export a signature that casts it to a dense tensor of a dtype that numpy has, such as float32"
         raise Unusable(path, f"has in '{signature}' the tensor '{alias}', which is {what}", remedy)
     return Port(alias, dtype, tensor.dims, optional)
+
+
+def _rows(port: Port) -> Port:
+    """Examples are a row of texts, also where the graph's placeholder was made without a shape."""
+    return replace(port, dims=("",)) if port.dims is None and port.dtype == "bytes" else port

@@ -12,7 +12,7 @@ from salver.authoring.tracing import ModelPorts
 from salver.problems import Unusable
 from salver.repository.endings import SAVED_MODEL, ending
 from salver.repository.settings import OnnxSettings
-from salver.runtimes.batching import leading_problem, shape_problem, unbatched_reason, without_leading
+from salver.runtimes.batching import leading_problem, shape_problem, shaped, unbatched_reason, without_leading
 from salver.runtimes.samples import Tensor
 from salver.workers.servable.samples import column_of, tensor_of
 
@@ -130,7 +130,7 @@ def _unbatched(model: Model, inputs: Sequence[Port], outputs: Sequence[Port], co
     if model.batching is True:
         return None
     if code is not None and (code.rows_apart is not None or code.rows_together):
-        return code.rows_apart or shape_problem(inputs, outputs)
+        return code.rows_apart or shape_problem(shaped(inputs), shaped(outputs))
     if any(port.dims is None for port in (*inputs, *outputs)):
         return "its file does not say all shapes"
     if code is None:
