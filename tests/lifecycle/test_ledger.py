@@ -101,6 +101,16 @@ def test_what_serves_goes_on_whatever_its_folder_is_like() -> None:
     assert states(ledger) == {1: "AVAILABLE-", 2: "AVAILABLE-"}
 
 
+def test_what_was_said_of_a_version_that_should_exist_is_not_remembered_of_one_that_ended() -> None:
+    ledger = serving(1)
+    for refused in ({}, {KEY: EMPTY}, {}):
+        ledger.want(Wants({("m", 2): ""}, refused), 0.0)
+        if ledger[KEY].state is State.AVAILABLE:
+            ledger.unloading(KEY)
+            ledger.ended(KEY, 0.0)
+        assert (ledger[KEY].state, ledger[KEY].problem) == (State.END, refused.get(KEY))
+
+
 def test_a_version_that_is_removed_while_it_is_loaded_is_no_longer_wanted() -> None:
     ledger = Ledger()
     ledger.want(wants(1), 0.0)

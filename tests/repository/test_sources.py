@@ -51,11 +51,13 @@ def test_what_is_listed_overrules_the_settings_beside_it(tmp_path: Path) -> None
 
 
 def test_a_base_path_that_is_not_there_tells_nothing_about_its_versions(tmp_path: Path) -> None:
-    sources = listed(lay(tmp_path, "m/1/x.onnx"))
+    sources = listed(lay(tmp_path, "m/2/x.onnx"))
     before = look(sources, ONNX)
     (tmp_path / "m").rename(tmp_path / "away")
     assert found(look(sources, ONNX)) == []
-    assert found(unless_unsure(before, look(sources, ONNX))) == [("m", 1)]
+    kept = unless_unsure(before, look(sources, ONNX))
+    assert found(kept) == [("m", 2)]
+    assert [(each.version, each.problem.what) for each in kept.refused] == [(2, "there is no such folder")]
     lay(tmp_path, "m/notes.txt")
     assert found(unless_unsure(before, look(sources, ONNX))) == []
 

@@ -112,7 +112,8 @@ class Ledger:
         if record.tried is None and record.state in (State.START, State.END):
             del self._records[record.key]
             return
-        record = replace(record, wanted=False)
+        refused = record.made_of is None  # which was said of what should exist, not of how this one ended
+        record = replace(record, wanted=False, problem=None if refused else record.problem)
         self._put(self._moved(record, State.END) if record.state is State.START else record)
 
     def _forget(self) -> None:

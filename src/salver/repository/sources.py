@@ -74,10 +74,20 @@ def labels(repository: Repository) -> dict[str, Mapping[str, int]]:
 
 
 def unless_unsure(before: Repository, now: Repository) -> Repository:
-    """What is seen now; of a servable that cannot be judged now, also the versions that were seen before."""
+    """What is seen now; of a servable that cannot be judged now, also the versions that were seen before.
+
+    What speaks against the servable as a whole is then said of no version below them, which may have ended long ago.
+    """
     unsure = {each.servable for each in now.refused if each.unsure} - {each.servable for each in now.versions}
     kept = tuple(each for each in before.versions if each.servable in unsure)
-    return replace(now, versions=now.versions + kept)
+    highest = {each.servable: each.version for each in sorted(kept, key=lambda each: each.version)}
+    refused = tuple(
+        replace(each, version=max(each.version or 0, highest[each.servable]))
+        if each.unsure and each.servable in highest
+        else each
+        for each in now.refused
+    )
+    return replace(now, versions=now.versions + kept, refused=refused)
 
 
 def made_of(folder: VersionFolder) -> tuple[int, int, VersionFolder]:
