@@ -72,7 +72,23 @@ def test_nothing_is_unloaded_because_a_folder_is_away(tmp_path: Path) -> None:
         (tmp_path / "m").mkdir()
         server.manager.look()
         until(lambda: server.states() == {1: "END"})
-        assert server.answer() == 404
+        assert server.answer() == 503
+
+
+def test_a_listed_servable_without_a_version_keeps_the_server_from_being_ready(tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir()
+    with managed(Sources(listed=(BasePath("m", tmp_path / "m"),))) as server:
+        assert (server.states(), server.ready()) == ({1: "END"}, False)
+        add_version(tmp_path, 2)
+        server.manager.look()
+        until(lambda: server.states() == {2: "AVAILABLE"})
+        assert server.ready()
+        shutil.rmtree(tmp_path / "m" / "2")
+        server.manager.look()
+        until(lambda: server.states() == {2: "END"} and not server.ready())
+        [status] = server.manager.statuses()
+        assert status.record.problem is not None
+        assert status.record.problem.what == "has no version folder"
 
 
 def test_a_folder_of_servables_that_is_away_is_told_and_changes_nothing(server: Managed, tmp_path: Path) -> None:

@@ -40,6 +40,13 @@ class Desire:
                 refused.setdefault((each.servable, each.version), each.problem)
         return Wants(versions, {key: refused[key] for key in refused.keys() - versions.keys()})
 
+    def empty(self) -> dict[str, Problem]:
+        """The listed servables that nothing should be served of, because their folders hold no version."""
+        found = {each.servable for each in self.seen.versions}
+        found |= {each.servable for each in self.seen.refused if each.version is not None}
+        listed = {each.name for each in self.sources.listed} - found
+        return {each.servable: each.problem for each in self.seen.refused if each.servable in listed}
+
     def folders(self) -> dict[Key, VersionFolder]:
         return {(each.servable, each.version): each for each in self.seen.versions}
 

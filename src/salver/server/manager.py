@@ -124,7 +124,7 @@ class Manager:
     def statuses(self) -> list[Status]:
         """Every version that there is, should be, or was lately."""
         with self._change:
-            return [Status(each, self._labels_of(each)) for each in self._ledger.records()]
+            return [Status(each, self._labels_of(each)) for each in self._shown()]
 
     def labels(self, servable: str) -> Mapping[str, int]:
         """The labels that a servable should have."""
@@ -148,6 +148,16 @@ class Manager:
             if self._stopping:
                 raise Unusable(servable, "is not waited for: the server stops", "start it again")
             return self._of(servable)
+
+    def _shown(self) -> list[Record]:
+        """The ledger's; of a listed servable without any version its last one, or 1, says why it does not answer."""
+        shown = {record.key: record for record in self._ledger.records()}
+        for servable, problem in self._desire.empty().items():
+            of_it = self._of(servable)
+            if all(record.state is State.END and not record.wanted for record in of_it):
+                version = max((record.version for record in of_it), default=1)
+                shown[servable, version] = Record(servable, version, State.END, problem=problem)
+        return [record for _, record in sorted(shown.items())]
 
     def _of(self, servable: str) -> list[Record]:
         return [record for record in self._ledger.records() if record.servable == servable]
@@ -247,7 +257,7 @@ class Manager:
         self._live.route(Routes(versions, self._absent(), self._reachable_labels()))
 
     def _absent(self) -> list[Absent]:
-        return [_absent(each) for each in self._ledger.records() if each.key not in self._running]
+        return [_absent(each) for each in self._shown() if each.key not in self._running]
 
     def _reachable_labels(self) -> dict[str, dict[str, int]]:
         reachable: dict[str, dict[str, int]] = {}
