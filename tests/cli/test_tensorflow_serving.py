@@ -114,11 +114,13 @@ def test_what_batching_parameters_are_called_here(tmp_path: Path, text: str, sai
 @pytest.mark.parametrize(("verify", "security"), [("true", "mtls"), ("false", "tls")])
 def test_tls_is_for_the_port_of_grpc_alone_and_its_key_on_no_disk(tmp_path: Path, verify: str, security: str) -> None:
     file = tmp_path / "ssl"
-    file.write_text(f'server_key: "KEY" server_cert: "CERT" custom_ca: "CA" client_verify: {verify}')
+    pem = {name: f"-----BEGIN {name}-----" for name in ("server_key", "server_cert", "custom_ca")}
+    fields = " ".join(f'{name}: "{text}"' for name, text in pem.items())
+    file.write_text(f"{fields} client_verify: {verify}")
     config = start(f"--ssl_config_file={file}", "--rest_api_port=8501").config
     assert [str(address) for address in config.listen] == [f"{security}:0.0.0.0:8500", "0.0.0.0:8501"]
     assert config.tls_key is not None
-    assert config.tls_key.read_text() == "KEY"
+    assert config.tls_key.read_text() == pem["server_key"]
     assert config.tls_key.resolve().parent != tmp_path
     assert (config.tls_client_ca is None) == (security == "tls")
 

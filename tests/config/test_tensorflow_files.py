@@ -47,6 +47,11 @@ def test_a_batch_that_is_split_has_another_last_size(file: Path) -> None:
         ("batch_timeout_micros { value: -1 }", "batch_timeout_micros is -1"),
         ("allowed_batch_sizes: 4 allowed_batch_sizes: 4", "in ascending order"),
         ("allowed_batch_sizes: 0", "in ascending order"),
+        (
+            "enable_large_batch_splitting { value: true } max_batch_size { value: 8 } "
+            "max_execution_batch_size { value: 16 }",
+            "max_execution_batch_size is 16, larger than max_batch_size, which is 8",
+        ),
     ],
 )
 def test_mistakes_in_batching_parameters_are_told(file: Path, text: str, told: str) -> None:
@@ -57,8 +62,10 @@ def test_mistakes_in_batching_parameters_are_told(file: Path, text: str, told: s
 
 
 def test_certificates_stand_in_the_file_itself(file: Path) -> None:
-    file.write_text('server_key: "KEY\\n" server_cert: "CERT\\n" custom_ca: "CA\\n" client_verify: true')
-    assert read_ssl_config(file) == SslConfig("KEY\n", "CERT\n", "CA\n", True)
+    key, certificate, authority = (f"-----BEGIN {name}-----\n" for name in ("KEY", "CERT", "CA"))
+    fields = f"server_key: {key!r} server_cert: {certificate!r} custom_ca: {authority!r}"
+    file.write_text(f"{fields} client_verify: true")
+    assert read_ssl_config(file) == SslConfig(key, certificate, authority, True)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +74,7 @@ def test_certificates_stand_in_the_file_itself(file: Path) -> None:
         ('server_key: "K"', "has no server_cert"),
         ('server_cert: "C"', "has no server_key"),
         ('server_key: "K" server_cert: "C" client_verify: true', "has no custom_ca"),
+        ('server_key: "/etc/key.pem" server_cert: "C"', "(?s)server_key that is no PEM text.*not its file's path"),
     ],
 )
 def test_what_tls_lacks_is_told(file: Path, text: str, told: str) -> None:
@@ -82,3 +90,6 @@ def test_monitoring_says_whether_and_where(file: Path) -> None:
     assert read_monitoring_config(file) == Prometheus(True, "/monitoring/prometheus/metrics")
     file.write_text("")
     assert not read_monitoring_config(file).enable
+    file.write_text('prometheus_config { enable: true path: "metrics" }')
+    with pytest.raises(Unusable, match="(?s)has the path 'metrics'.*begin with /"):
+        read_monitoring_config(file)

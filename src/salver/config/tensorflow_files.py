@@ -27,6 +27,8 @@ _SCHEMA: Schema = {
     "BoolValue": ["1 value: bool"],
     "StringValue": ["1 value: string"],
 }
+_PEM = "-----BEGIN "
+_INLINE = "put the PEM text there, not its file's path, with \\n for the ends of its lines"
 
 
 @dataclass(frozen=True)
@@ -65,14 +67,19 @@ def read_ssl_config(path: Path) -> SslConfig:
     message = _read(path, "SSLConfig")
     for field in ("server_key", "server_cert"):
         if not getattr(message, field):
-            raise Unusable(path, f"has no {field}", "put the PEM text there, with \\n for the ends of its lines")
+            raise Unusable(path, f"has no {field}", _INLINE)
     if message.client_verify and not message.custom_ca:
         raise Unusable(path, "says client_verify, but has no custom_ca", "put the PEM text of the authority there")
+    for field in ("server_key", "server_cert", "custom_ca"):
+        if _PEM not in (getattr(message, field) or _PEM):
+            raise Unusable(path, f"has a {field} that is no PEM text, which has '{_PEM}...'", _INLINE)
     return SslConfig(message.server_key, message.server_cert, message.custom_ca, message.client_verify)
 
 
 def read_monitoring_config(path: Path) -> Prometheus:
     said = _read(path, "MonitoringConfig").prometheus_config
+    if said.path and not said.path.startswith("/"):
+        raise Unusable(path, f"has the path '{said.path}'", "let it begin with /, as in /monitoring/prometheus/metrics")
     return Prometheus(said.enable, said.path or "/monitoring/prometheus/metrics")
 
 
@@ -81,6 +88,7 @@ def read_batching_parameters(path: Path) -> BatchingParameters:
     numbers = {name: _number(path, message, name) for name in _NUMBERS}
     sizes = tuple(message.allowed_batch_sizes)
     splitting = message.enable_large_batch_splitting.value
+    _check_splitting(path, splitting, numbers["max_execution_batch_size"], numbers["max_batch_size"])
     _check_sizes(path, sizes, numbers["max_execution_batch_size" if splitting else "max_batch_size"])
     return BatchingParameters(
         **numbers,
@@ -107,6 +115,12 @@ def _number(path: Path, message: Any, name: str) -> int | None:
     if not _NUMBERS[name] <= value < 2**31:
         raise Unusable(path, f"{name} is {value}", f"give a whole number from {_NUMBERS[name]} on")
     return value
+
+
+def _check_splitting(path: Path, splitting: bool, executed: int | None, accepted: int | None) -> None:
+    if splitting and executed is not None and accepted is not None and executed > accepted:
+        what = f"max_execution_batch_size is {executed}, larger than max_batch_size, which is {accepted}"
+        raise Unusable(path, what, "let what runs at once be a part of what one call may have")
 
 
 def _check_sizes(path: Path, sizes: tuple[int, ...], largest: int | None) -> None:
