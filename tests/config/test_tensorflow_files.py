@@ -48,8 +48,7 @@ def test_a_batch_that_is_split_has_another_last_size(file: Path) -> None:
         ("allowed_batch_sizes: 4 allowed_batch_sizes: 4", "in ascending order"),
         ("allowed_batch_sizes: 0", "in ascending order"),
         (
-            "enable_large_batch_splitting { value: true } max_batch_size { value: 8 } "
-            "max_execution_batch_size { value: 16 }",
+            "enable_large_batch_splitting { value: true } max_batch_size { value: 8 } max_execution_batch_size {value: 16}",
             "max_execution_batch_size is 16, larger than max_batch_size, which is 8",
         ),
     ],
@@ -74,7 +73,7 @@ def test_certificates_stand_in_the_file_itself(file: Path) -> None:
         ('server_key: "K"', "has no server_cert"),
         ('server_cert: "C"', "has no server_key"),
         ('server_key: "K" server_cert: "C" client_verify: true', "has no custom_ca"),
-        ('server_key: "/etc/key.pem" server_cert: "C"', "(?s)server_key that is no PEM text.*not its file's path"),
+        ('server_key: "/etc/key.pem" server_cert: "C"', r"(?s)server_key that is no PEM text.*not its file's path"),
     ],
 )
 def test_what_tls_lacks_is_told(file: Path, text: str, told: str) -> None:
@@ -91,5 +90,5 @@ def test_monitoring_says_whether_and_where(file: Path) -> None:
     file.write_text("")
     assert not read_monitoring_config(file).enable
     file.write_text('prometheus_config { enable: true path: "metrics" }')
-    with pytest.raises(Unusable, match="(?s)has the path 'metrics'.*begin with /"):
+    with pytest.raises(Unusable, match=r"(?s)has the path 'metrics'.*begin with /"):
         read_monitoring_config(file)
