@@ -48,7 +48,7 @@ def test_a_batch_that_is_split_has_another_last_size(file: Path) -> None:
         ("allowed_batch_sizes: 4 allowed_batch_sizes: 4", "in ascending order"),
         ("allowed_batch_sizes: 0", "in ascending order"),
         (
-            "enable_large_batch_splitting { value: true } max_batch_size { value: 8 } max_execution_batch_size {value: 16}",
+            "enable_large_batch_splitting { value: 1 } max_batch_size { value: 8 } max_execution_batch_size { value: 16 }",
             "max_execution_batch_size is 16, larger than max_batch_size, which is 8",
         ),
     ],
