@@ -12,6 +12,8 @@ from salver.config.tensorflow_files import (
 )
 from salver.problems import Unusable
 
+SPLITTING = "enable_large_batch_splitting { value: true }"
+
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
@@ -47,10 +49,7 @@ def test_a_batch_that_is_split_has_another_last_size(file: Path) -> None:
         ("batch_timeout_micros { value: -1 }", "batch_timeout_micros is -1"),
         ("allowed_batch_sizes: 4 allowed_batch_sizes: 4", "in ascending order"),
         ("allowed_batch_sizes: 0", "in ascending order"),
-        (
-            "enable_large_batch_splitting { value: 1 } max_batch_size { value: 8 } max_execution_batch_size { value: 16 }",
-            "max_execution_batch_size is 16, larger than max_batch_size, which is 8",
-        ),
+        (f"{SPLITTING} max_batch_size {{ value: 8 }} max_execution_batch_size {{ value: 9 }}", "is 9, larger than"),
     ],
 )
 def test_mistakes_in_batching_parameters_are_told(file: Path, text: str, told: str) -> None:

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from support.saved_models import (
+    CLASSIFY,
     DOUBLE,
     FLOAT,
     INT64,
     RESOURCE,
+    STRING,
     X,
     node,
     number,
@@ -148,6 +150,34 @@ def test_no_room_for_temporary_files_is_a_problem(tmp_path: Path, monkeypatch: p
 
 def only(monkeypatch: pytest.MonkeyPatch, *installed: str) -> None:
     monkeypatch.setattr(runtime, "_is_installed", lambda name: name in installed)
+
+
+def parsed() -> bytes:
+    """As TensorFlow 1 exported models of examples: numbers may be given in the place of what is read from texts."""
+    nodes = [
+        placeholder("examples", STRING, (-1,)),
+        node("read", "DecodeRaw", "examples", out_type=number(6, FLOAT)),
+        node("x", "Identity", "read", T=number(6, FLOAT)),
+        node("y", "Neg", "x", T=number(6, FLOAT)),
+    ]
+    y = ("y:0", FLOAT, (-1, 2))
+    classify = signature({"inputs": ("examples:0", STRING, (-1,))}, {"scores": y}, CLASSIFY)
+    return saved_model(nodes, {"serving_default": signature({"x": X}, {"y": y}), "classify": classify})
+
+
+def test_without_tensorflow_a_model_loses_the_signatures_of_texts_but_never_its_default_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, "openvino")
+    model = loaded(tmp_path / "one", parsed())
+    assert list(model.methods()) == ["serving_default"]
+    np.testing.assert_array_equal(model.run([ROWS])[0], -ROWS)
+    assert model.notes[1].endswith("takes no text from callers, and TensorFlow is not installed: classify")
+    with pytest.raises(Unusable, match="needs TensorFlow, which is not installed, for OpenVINO takes no text"):
+        loaded(tmp_path / "two", parsed(), signatures=["serving_default", "classify"])
+    renamed = parsed().replace(b"serving_default", b"serving_another")
+    with pytest.raises(Unusable, match="needs TensorFlow, which is not installed, for OpenVINO takes no text"):
+        loaded(tmp_path / "three", renamed)
 
 
 def test_without_any_runtime_the_smaller_one_is_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

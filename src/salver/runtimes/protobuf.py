@@ -119,6 +119,11 @@ def field(number: int, content: bytes | memoryview) -> bytes:
     return _encoded(number << 3 | _BYTES) + _encoded(len(content)) + bytes(content)
 
 
+def number_field(number: int, value: int) -> bytes:
+    """A field of a number, which may be negative, as a message has it."""
+    return _encoded(number << 3 | _VARINT) + _encoded(value % 2**64)
+
+
 def floats(packed: bytes, width: int) -> tuple[float, ...]:
     """Packed floats of 4 or 8 bytes. Raises Malformed."""
     if len(packed) % width:

@@ -1,7 +1,7 @@
 """SavedModels: what TensorFlow exports. They are run by OpenVINO where it can, else by TensorFlow."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -140,7 +140,7 @@ def _chosen(taken: Taken, wanted: SavedModelOptions) -> Chosen:
     """Raises Unusable, and Malformed."""
     path = taken.file.path
     if wanted.runtime == "auto":
-        return _automatic(taken, wanted.threads)
+        return _automatic(taken, wanted)
     try:
         return _run_by(wanted.runtime, taken, wanted.threads, "as [saved_model] runtime says")
     except Unfit as error:
@@ -148,17 +148,19 @@ def _chosen(taken: Taken, wanted: SavedModelOptions) -> Chosen:
         raise Unusable(path, what, "let the runtime be chosen, or mend what it says") from error
 
 
-def _automatic(taken: Taken, threads: int) -> Chosen:
+def _automatic(taken: Taken, wanted: SavedModelOptions) -> Chosen:
     """OpenVINO starts faster and is smaller, so it comes first; where it may not do, what is installed decides."""
-    path, narrowing = taken.file.path, _narrowing(taken)
-    other = _is_installed("tensorflow")
+    path, threads, other = taken.file.path, wanted.threads, _is_installed("tensorflow")
+    taken, left_out = (taken, ()) if other or wanted.signatures else _numeric(taken)
+    narrowing = _narrowing(taken)
     if not _is_installed("openvino"):
         refusal = "is not installed"
     elif narrowing is not None and other:
         refusal = narrowing
     else:
         try:
-            return _run_by("openvino", taken, threads, f"which {narrowing or 'computes in float32'}")
+            chosen = _run_by("openvino", taken, threads, f"which {narrowing or 'computes in float32'}")
+            return replace(chosen, notes=chosen.notes + left_out)
         except Unfit as error:
             refusal = str(error)
     if not other:
@@ -168,6 +170,23 @@ def _automatic(taken: Taken, threads: int) -> Chosen:
     except Unfit as error:
         what = f"can be run neither by TensorFlow, which {error}, nor by OpenVINO, which {refusal}"
         raise Unusable(path, what, "export it again, and copy it completely") from error
+
+
+def _numeric(taken: Taken) -> tuple[Taken, tuple[str, ...]]:
+    """Without the signatures that only TensorFlow could run, which is not there, and what is to be said of them.
+
+    All of them if the default one is among those: a model is not to lose what most callers ask for.
+    """
+    from salver.runtimes.saved_model_openvino import REFUSED
+
+    each = {name: replace(taken, signatures={name: ports}).dtypes() for name, ports in taken.signatures.items()}
+    lost = [name for name, kinds in each.items() if kinds & REFUSED.keys()]
+    if not lost or default_name(taken.signatures) in lost:
+        return taken, ()
+    kinds = " or ".join(text for kind, text in REFUSED.items() if kind in taken.dtypes())
+    note = f"left out, for OpenVINO takes no {kinds} from callers, and TensorFlow is not installed: {', '.join(lost)}"
+    kept = {name: ports for name, ports in taken.signatures.items() if name not in lost}
+    return replace(taken, signatures=kept), (note,)
 
 
 def _run_by(name: str, taken: Taken, threads: int, why: str) -> Chosen:

@@ -7,7 +7,7 @@ from pathlib import Path
 from salver.authoring.spec import Dim, Origin, Port
 from salver.problems import Unusable
 from salver.runtimes.batching import leading_problem, shaped
-from salver.runtimes.protobuf import Malformed, Message, field, fields, mapped
+from salver.runtimes.protobuf import Malformed, Message, field, fields, mapped, number_field
 from salver.runtimes.tensor_proto import DTYPES, constant
 from salver.runtimes.workers import Signature
 
@@ -18,13 +18,15 @@ CLASSIFY, REGRESS = "tensorflow/serving/classify", "tensorflow/serving/regress"
 _SAVED_META_GRAPHS = 2
 _META_INFO, _META_GRAPH, _META_SIGNATURES = 1, 2, 5
 _INFO_TAGS, _INFO_VERSION = 4, 5
-_GRAPH_NODE, _NODE_OPERATION = 1, 2
+_GRAPH_NODE, _NODE_NAME, _NODE_OPERATION, _NODE_ATTRIBUTES = 1, 1, 2, 5
+_ATTRIBUTE_TYPE, _ATTRIBUTE_SHAPE = 6, 7
 _SIGNATURE_INPUTS, _SIGNATURE_OUTPUTS, _SIGNATURE_METHOD, _SIGNATURE_DEFAULTS = 1, 2, 3, 4
 _TENSOR_NAME, _TENSOR_DTYPE, _TENSOR_SHAPE, _TENSOR_SPARSE, _TENSOR_COMPOSITE = 1, 2, 3, 4, 5
 _SHAPE_DIM, _SHAPE_UNKNOWN, _DIM_SIZE = 2, 3, 1
 
 _TAG = "serve"
 _OWN = "__saved_model"  # what begins so is TensorFlow's own
+_PLACEHOLDER = "Placeholder"
 _VARIABLES = ("VarHandleOp", "VariableV2", "Variable")
 _AGAIN = "export it again, and copy it completely"
 
@@ -93,7 +95,10 @@ def read_saved_model(path: Path) -> SavedModelFile:
 
 
 def with_one_signature(path: Path, signature: SavedSignature, inputs: list[str], outputs: list[str]) -> bytes:
-    """The content of the file with this signature as its only and default one, under other names. Raises Malformed."""
+    """The content of the file with this signature as its only and default one, under other names. Raises Malformed.
+
+    Its inputs are placeholders, also where TensorFlow would feed a tensor within the graph.
+    """
     graph = _serving(path, Message(mapped(path)))
     sides = ((_SIGNATURE_INPUTS, signature.inputs, inputs), (_SIGNATURE_OUTPUTS, signature.outputs, outputs))
     renamed = b"".join(
@@ -101,7 +106,9 @@ def with_one_signature(path: Path, signature: SavedSignature, inputs: list[str],
         for side, tensors, names in sides
         for new, tensor in zip(names, tensors.values(), strict=True)
     )
-    kept = b"".join(whole for number, _, whole in fields(graph.data) if number != _META_SIGNATURES)
+    inner = _fed(graph.message(_META_GRAPH), signature)
+    replaced = (_META_SIGNATURES,) if inner is None else (_META_SIGNATURES, _META_GRAPH)
+    kept = (inner or b"") + b"".join(whole for number, _, whole in fields(graph.data) if number not in replaced)
     only = field(_META_SIGNATURES, field(1, DEFAULT.encode()) + field(2, renamed))
     return b"\x08\x01" + field(_SAVED_META_GRAPHS, kept + only)
 
@@ -173,6 +180,36 @@ def _dims(shape: Message) -> tuple[Dim, ...] | None:
         return None
     sizes = (dim.integer(_DIM_SIZE) for dim in shape.messages(_SHAPE_DIM))
     return tuple("" if size < 0 else size for size in sizes)
+
+
+def _fed(graph: Message, signature: SavedSignature) -> bytes | None:
+    """The graph as a field, with placeholders in the place of the nodes whose tensors are inputs; None if all are."""
+    inputs = {tensor.name.removesuffix(":0"): tensor for tensor in signature.inputs.values()}
+    within = {
+        node.text(_NODE_NAME)
+        for node in graph.messages(_GRAPH_NODE)
+        if node.text(_NODE_NAME) in inputs and not node.text(_NODE_OPERATION).startswith(_PLACEHOLDER)
+    }
+    if not within:
+        return None
+    others = (
+        whole
+        for number, value, whole in fields(graph.data)
+        if number != _GRAPH_NODE or isinstance(value, int) or Message(value).text(_NODE_NAME) not in within
+    )
+    nodes = (field(_GRAPH_NODE, _placeholder(name, inputs[name])) for name in sorted(within))
+    return field(_META_GRAPH, b"".join((*nodes, *others)))
+
+
+def _placeholder(name: str, tensor: Tensor) -> bytes:
+    dims = () if tensor.dims is None else tensor.dims
+    sizes = (number_field(_DIM_SIZE, dim if isinstance(dim, int) else -1) for dim in dims)
+    shape = b"".join(field(_SHAPE_DIM, size) for size in sizes)
+    shape += number_field(_SHAPE_UNKNOWN, 1) if tensor.dims is None else b""
+    attributes = {"dtype": number_field(_ATTRIBUTE_TYPE, tensor.dtype), "shape": field(_ATTRIBUTE_SHAPE, shape)}
+    node = field(_NODE_NAME, name.encode()) + field(_NODE_OPERATION, _PLACEHOLDER.encode())
+    entries = (field(1, key.encode()) + field(2, value) for key, value in attributes.items())
+    return node + b"".join(field(_NODE_ATTRIBUTES, entry) for entry in entries)
 
 
 def _info(tensor: Tensor) -> bytes:

@@ -28,6 +28,9 @@ INSTALL = "salver[openvino]"
 NARROWED = {"float64": "float32", "int64": "int32", "uint32": "int32", "uint64": "int32"}
 """What it computes with in the place of these."""
 
+REFUSED = {"bytes": "text", "bfloat16": "bfloat16"}
+"""What callers cannot give it, with their names for it."""
+
 _BESIDE = ("variables", "assets")
 _INT32 = np.iinfo(np.int32)
 _NO_RULE = re.compile(r"No conversion rule found for operations: (.+)")
@@ -68,7 +71,7 @@ def load(taken: Taken, threads: int) -> Mapping[str, SignatureCode]:
     """Raises Unfit, and Unusable where there is no room for it."""
     from openvino import Core
 
-    for kind, name in (("bytes", "text"), ("bfloat16", "bfloat16")):
+    for kind, name in REFUSED.items():
         if kind in taken.dtypes():
             raise Unfit(f"takes no {name} from callers")
     core = Core()
