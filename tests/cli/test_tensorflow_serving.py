@@ -90,9 +90,9 @@ SPLIT = "enable_large_batch_splitting { value: true } max_execution_batch_size {
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", {}),
+        ("", {"max_batch_size": 1000}),
         ("max_batch_size { value: 8 }", {"max_batch_size": 8, "max_call_rows": 8}),
-        ("max_enqueued_batches { value: 3 }", {"max_waiting_batches": 3}),
+        ("max_enqueued_batches { value: 3 }", {"max_batch_size": 1000, "max_waiting_batches": 3}),
         ("allowed_batch_sizes: 2 allowed_batch_sizes: 4", {"max_batch_size": 4, "allowed_batch_sizes": (2, 4)}),
         (
             f"max_batch_size {{ value: 100 }} {SPLIT} allowed_batch_sizes: 8 allowed_batch_sizes: 16",
@@ -109,6 +109,11 @@ def test_what_batching_parameters_are_called_here(tmp_path: Path, text: str, sai
     file.write_text(text)
     defaults = start("--enable_batching", f"--batching_parameters_file={file}").sources.listed[0].defaults
     assert defaults == ServableSettings(**said)  # type: ignore[arg-type]
+
+
+def test_batching_without_parameters_is_as_if_its_file_said_nothing() -> None:
+    batched, usual = (start(*flags).sources.listed[0].defaults for flags in (["--enable_batching"], []))
+    assert (batched, usual) == (ServableSettings(max_batch_size=1000), None)
 
 
 @pytest.mark.parametrize(("verify", "security"), [("true", "mtls"), ("false", "tls")])

@@ -35,6 +35,8 @@ _ADDED = (
     "admin",
     "allow_reload",
 )
+# What `max_batch_size` of batching is if nothing is said.
+_MOST_ROWS = 1000
 # Batching parameters that have no counterpart here, and what there is in their place.
 _WITHOUT_EFFECT = {
     "num_batch_threads": "`instances` in a model's salver.toml is how many batches run at once",
@@ -152,7 +154,7 @@ def _batching(flags: Flags) -> tuple[ServableSettings | None, list[str]]:
     """What the parameters say of every model; what of them is not followed is told."""
     file = flags.text("batching_parameters_file")
     if not file:
-        return None, []
+        return _settings(BatchingParameters()) if flags.is_set("enable_batching") else None, []
     if not flags.is_set("enable_batching"):
         raise Unusable("--batching_parameters_file", "is of use only with --enable_batching", "add --enable_batching")
     said = read_batching_parameters(Path(file))
@@ -166,7 +168,7 @@ def _settings(said: BatchingParameters) -> ServableSettings:
     largest = said.max_execution_batch_size if said.enable_large_batch_splitting else said.max_batch_size
     sizes = said.allowed_batch_sizes
     return ServableSettings(
-        max_batch_size=largest or said.max_batch_size or max(sizes, default=usual.max_batch_size),
+        max_batch_size=largest or said.max_batch_size or max(sizes, default=_MOST_ROWS),
         max_wait_ms=usual.max_wait_ms if said.batch_timeout_micros is None else said.batch_timeout_micros / 1000,
         allowed_batch_sizes=sizes,
         max_waiting_batches=said.max_enqueued_batches,
