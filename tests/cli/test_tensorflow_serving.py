@@ -156,6 +156,7 @@ def test_metrics_are_where_they_are_wanted(tmp_path: Path, text: str, path: str 
         (["--batching_parameters_file=x"], "is of use only with --enable_batching"),
         (["--model_config_file=/nowhere/x"], "cannot be read"),
         (["--ssl_config_file=/nowhere/x"], "cannot be read"),
+        (["--use_alts_credentials"], "there is no ALTS here"),
     ],
 )
 def test_what_cannot_be_followed_is_told(arguments: list[str], told: str) -> None:

@@ -102,6 +102,9 @@ def _config(flags: Flags, environment: Mapping[str, str]) -> Config:
 
 def _addresses(flags: Flags, ssl: SslConfig | None) -> tuple[Address, ...]:
     """As TensorFlow Serving has it, TLS is for gRPC's port alone, and a REST port of 0 is none."""
+    if flags.is_set("use_alts_credentials"):
+        what = "is asked for, but there is no ALTS here, and nobody is to be served in plain text unawares"
+        raise Unusable("--use_alts_credentials", what, "give --ssl_config_file in its place, or leave it out")
     security = Security.PLAIN
     if ssl is not None:
         security = Security.MUTUAL_TLS if ssl.client_verify else Security.TLS

@@ -26,6 +26,7 @@ _FOLLOWED: Mapping[str, Value] = {
     "enable_batching": False,
     "batching_parameters_file": "",
     "ssl_config_file": "",
+    "use_alts_credentials": False,
     "monitoring_config_file": "",
     "rest_api_timeout_in_ms": 30_000,
     "enable_serialization_as_tensor_content": False,
@@ -60,7 +61,6 @@ _IGNORED: Mapping[str, Value] = {
     "tensorflow_session_config_file": "",
     "tensorflow_session_parallelism": 0,
     "thread_pool_factory_config_file": "",
-    "use_alts_credentials": False,
     "xla_cpu_compilation_enabled": False,
     "xla_gpu_compilation_enabled": False,
 }
