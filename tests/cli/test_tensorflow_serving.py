@@ -1,6 +1,7 @@
 """What TensorFlow Serving's flags mean here."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -109,6 +110,21 @@ def test_what_batching_parameters_are_called_here(tmp_path: Path, text: str, sai
     file.write_text(text)
     defaults = start("--enable_batching", f"--batching_parameters_file={file}").sources.listed[0].defaults
     assert defaults == ServableSettings(**said)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--enable_model_warmup=false"], {"warm_up": False}),
+        (["--num_request_iterations_for_warmup=3"], {"warm_up_rounds": 3}),
+        (["--tensorflow_session_parallelism=4"], {"threads": 4}),
+        (["--tensorflow_session_parallelism=4", "--tensorflow_intra_op_parallelism=2"], {"threads": 2}),
+    ],
+)
+def test_what_flags_say_of_every_saved_model(flags: list[str], said: dict[str, Any]) -> None:
+    begun = start(*flags)
+    assert begun.sources.listed[0].defaults == ServableSettings(saved_model=SavedModelSettings(**said))
+    assert not begun.notes
 
 
 def test_batching_without_parameters_is_as_if_its_file_said_nothing() -> None:

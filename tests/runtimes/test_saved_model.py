@@ -31,6 +31,7 @@ from support.saved_models import (
 
 from salver.problems import Unusable
 from salver.runtimes import saved_model as runtime
+from salver.runtimes import warm_up_records
 from salver.runtimes.workers import load_model, read_contract
 
 ROWS = np.array([[1, 2], [3, 4]], np.float32)
@@ -146,6 +147,18 @@ def test_no_room_for_temporary_files_is_a_problem(tmp_path: Path, monkeypatch: p
     with pytest.raises(Unusable, match="cannot be copied for OpenVINO: No such file or directory") as refused:
         loaded(tmp_path, scaled(2))
     assert "TMPDIR" in refused.value.problem.remedy
+
+
+@pytest.mark.parametrize(
+    ("options", "times"), [({}, 1), ({"warm_up_rounds": 3}, 3), ({"warm_up": False, "warm_up_rounds": 3}, 0)]
+)
+def test_records_are_run_so_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], times: int
+) -> None:
+    replayed: list[Path] = []
+    monkeypatch.setattr(warm_up_records, "replay", lambda folder, _: replayed.append(folder))
+    loaded(tmp_path, scaled(2), **options).warm_up()
+    assert replayed == [tmp_path / "model" / "1"] * times
 
 
 def only(monkeypatch: pytest.MonkeyPatch, *installed: str) -> None:

@@ -76,10 +76,21 @@ def planned(flags: Flags, environment: Mapping[str, str]) -> Start:
     notes = [f"ignored: {', '.join(f'--{name}' for name in flags.ignored)}"] if flags.ignored else []
     defaults, more = _batching(flags)
     notes += more
-    if not flags.is_set("enable_model_warmup"):
-        defaults = replace(defaults or ServableSettings(), saved_model=SavedModelSettings(warm_up=False))
+    saved_model = _saved_model(flags)
+    if saved_model != SavedModelSettings():
+        defaults = replace(defaults or ServableSettings(), saved_model=saved_model)
     listing, sources = _models(flags, defaults)
     return Start(_config(flags, environment), sources, listing, tuple(notes))
+
+
+def _saved_model(flags: Flags) -> SavedModelSettings:
+    """Threads of a session are those of one run here, as its many calls are the workers' affair."""
+    threads = flags.number("tensorflow_intra_op_parallelism") or flags.number("tensorflow_session_parallelism")
+    return SavedModelSettings(
+        threads=max(1, threads),
+        warm_up=flags.is_set("enable_model_warmup"),
+        warm_up_rounds=max(1, flags.number("num_request_iterations_for_warmup")),
+    )
 
 
 def _config(flags: Flags, environment: Mapping[str, str]) -> Config:

@@ -39,6 +39,7 @@ class SavedModelSettings:
     threads: int = _key(1, values.whole_number(_MOST_THREADS))
     signatures: tuple[str, ...] = _key((), values.names)
     warm_up: bool = _key(True, values.boolean)
+    warm_up_rounds: int = _key(1, values.whole_number(2**31 - 1))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,17 +29,20 @@ _RUNNERS = {
     "openvino": "salver.runtimes.saved_model_openvino",
     "tensorflow": "salver.runtimes.saved_model_tensorflow",
 }
-_OPTIONS = ("runtime", "threads", "signature", "signatures", "warm_up")
+_OPTIONS = ("runtime", "threads", "signature", "signatures", "warm_up", "warm_up_rounds")
 
 
 @dataclass(frozen=True)
 class SavedModelOptions:
-    """`signatures` are those that are wanted, all if there is none; `warm_up` is whether to run what lies beside."""
+    """`signatures` are those that are wanted, all if there is none; `warm_up` is whether to run what lies beside, and
+    `warm_up_rounds` how often.
+    """
 
     runtime: str = "auto"
     threads: int = 1
     signatures: tuple[str, ...] = ()
     warm_up: bool = True
+    warm_up_rounds: int = 1
 
 
 class SavedModel(ModelCode):
@@ -52,7 +55,7 @@ class SavedModel(ModelCode):
         self.notes = chosen.notes
         self._taken = taken
         self._codes = chosen.codes
-        self._warm_up = options.warm_up
+        self._warm_up_rounds = options.warm_up_rounds if options.warm_up else 0
 
     def methods(self) -> Mapping[str, ModelCode]:
         return self._codes
@@ -63,7 +66,7 @@ class SavedModel(ModelCode):
     def warm_up(self) -> None:
         from salver.runtimes.warm_up_records import replay
 
-        if self._warm_up:
+        for _ in range(self._warm_up_rounds):
             replay(self._taken.file.path.parent, self._codes)
 
     def close(self) -> None:
@@ -87,7 +90,9 @@ def read_contract(path: Path) -> Signature:
 
 
 def load(path: Path, options: Mapping[str, Any]) -> SavedModel:
-    """Options: `runtime` ("auto"), `threads` (1), `signature` or `signatures` (all), `warm_up` (True)."""
+    """Options: `runtime` ("auto"), `threads` (1), `signature` or `signatures` (all), `warm_up` (True) in so many
+    `warm_up_rounds` (1).
+    """
     wanted = _options(path, options)
     file = read_saved_model(path)
     check_variables(file)
