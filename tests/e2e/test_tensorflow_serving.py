@@ -68,8 +68,11 @@ def test_a_list_is_read_again_when_it_changes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         add_version(tmp_path / "models", 1, name)
     file = tmp_path / "models.config"
-    file.write_text(config(tmp_path, "a"))
+    file.write_text(config(tmp_path, "a", a='model_platform: "tensorflow"'))
     with started(f"--model_config_file={file}", "--model_config_file_poll_wait_seconds=1") as server:
+        assert (answer(server, "a"), answer(server, "b")) == (1.0, 404)
+        file.write_text(config(tmp_path, "b", "a", a='model_platform: "other"'))
+        until(lambda: f"{file}:8: Illegal to change a model's platform. For model a platform was" in server.output)
         assert (answer(server, "a"), answer(server, "b")) == (1.0, 404)
         file.write_text(config(tmp_path, "a", "b").replace("base_path", "base_pth", 1))
         until(lambda: f'{file}:4:5: is no ModelServerConfig: Message type "ModelConfig" has no field' in server.output)

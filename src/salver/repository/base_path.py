@@ -22,6 +22,13 @@ class BasePath:
     labels: Mapping[str, int] | None = None
     defaults: ServableSettings | None = None
 
+    def changed_platform(self, before: "BasePath | None") -> str | None:
+        """That this asks for another platform than what was listed before, in TensorFlow Serving's words."""
+        if before is None or not before.platform or not self.platform or before.platform == self.platform:
+            return None
+        text = f"Illegal to change a model's platform. For model {self.name} platform was {before.platform}"
+        return f"{text} and new platform requested is {self.platform}"
+
     def amended(self, settings: ServableSettings) -> ServableSettings:
         """The settings as they are after what is said here."""
         versions = settings.versions if self.versions is None else self.versions

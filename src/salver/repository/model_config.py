@@ -61,6 +61,11 @@ def read_model_config_text(
         raise Unusable(f"{where}{_line(text, error.said)}", str(error), error.remedy) from None
 
 
+def place_in(path: Path, name: str) -> str:
+    """The file and the line that names this servable."""
+    return f"{path}{_line(file_text(path), name)}"
+
+
 def parse_model_config(serialized: bytes, defaults: ServableSettings | None = None) -> tuple[BasePath, ...]:
     """What a serialized ModelServerConfig lists. Raises Unusable."""
     try:

@@ -50,7 +50,9 @@ class Reload:
         """
         before = {each.name: each for each in self.manager.sources.listed}
         for each in listed:
-            self._check_platform(before.get(each.name), each)
+            changed = each.changed_platform(before.get(each.name))
+            if changed is not None:
+                raise Refusal("INVALID_ARGUMENT", changed)
         for each in listed:
             self._check_labels(each)
         try:
@@ -58,11 +60,6 @@ class Reload:
         except Unusable as error:
             raise Refusal("FAILED_PRECONDITION", str(error.problem)) from None
         self._wait_for(each.name for each in listed if each.name not in before)
-
-    def _check_platform(self, before: BasePath | None, now: BasePath) -> None:
-        if before is not None and before.platform and now.platform and before.platform != now.platform:
-            text = f"Illegal to change a model's platform. For model {now.name} platform was {before.platform} and new "
-            raise Refusal("INVALID_ARGUMENT", f"{text}platform requested is {now.platform}")
 
     def _check_labels(self, listed: BasePath) -> None:
         available, known = self.manager.available(listed.name), self.manager.labels(listed.name)

@@ -14,7 +14,7 @@ from salver.lifecycle.ledger import Retries
 from salver.lifecycle.states import State
 from salver.problems import Unusable
 from salver.repository.base_path import BasePath
-from salver.repository.model_config import read_model_config
+from salver.repository.model_config import place_in, read_model_config
 from salver.repository.scan import Repository
 from salver.repository.settings import ServableSettings
 from salver.repository.sources import Sources
@@ -48,6 +48,16 @@ class Listing:
     def read(self) -> tuple[BasePath, ...] | None:
         """What the file lists, if there is one that says something. Raises Unusable."""
         return None if self.file is None else read_model_config(self.file, self.defaults)
+
+    def read_anew(self, before: Sequence[BasePath]) -> tuple[BasePath, ...] | None:
+        """The same, in the place of what was listed before, of which it may not change all. Raises Unusable."""
+        listed = self.read()
+        former = {each.name: each for each in before}
+        for each in listed or ():
+            changed = each.changed_platform(former.get(each.name))
+            if changed is not None and self.file is not None:
+                raise Unusable(place_in(self.file, each.name), changed, "leave the platform, or rename the model")
+        return listed
 
 
 def serve(config: Config, sources: Sources, listing: Listing = Listing()) -> int:
@@ -126,7 +136,7 @@ def _followers(
 
 def _list_anew(manager: Manager, listing: Listing) -> None:
     """Follow what the file lists now, if there is one. A file that says nothing changes nothing."""
-    listed = listing.read()
+    listed = listing.read_anew(manager.sources.listed)
     if listed is not None:
         manager.look(lambda sources: replace(sources, listed=listed))
 
