@@ -22,7 +22,7 @@ help:
 	@echo "make demo    real models answer real clients, over every kind of connection"
 	@echo "make test    all tests: Rust, Python, and those that need MindSpore, PyTorch and TensorFlow"
 	@echo "make check   formatting, lint, types, import contracts"
-	@echo "make bench   the speed comparison of benchmarks/"
+	@echo "make bench   the speed comparison of benchmarks/, with a build like that of wheels (some minutes more)"
 	@echo "make wheel   dist/salver-*.whl"
 	@echo "make format  rewrite sources in the project's format"
 	@echo "make frameworks   MindSpore, PyTorch and TensorFlow for the tests: 10 GB in ~/.cache/salver, linked from $(VENV)"
@@ -69,7 +69,9 @@ check: setup
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets -- -D warnings
 
+# What is measured is built as wheels are.
 bench: setup
+	@. $(BIN)/activate && maturin develop --profile dist --skip-install
 	$(BIN)/python -m benchmarks
 
 wheel: setup
