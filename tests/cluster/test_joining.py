@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.http import get, post
 from support.ports import free_port
 from support.servables import write_servable
 from support.waiting import until
@@ -60,6 +61,24 @@ def test_nobody_knows_a_servable_that_no_worker_has_brought_and_one_that_is_gone
         with worker(servables, "calc", server.gate) as another:
             joined(another)
             assert server.call("calc/double", x=1) == {"output": 2}
+
+
+def test_health_and_states_say_so_when_all_workers_are_gone(servables: Path) -> None:
+    with master() as server:
+
+        def ready() -> list[int]:
+            return [get(server.address, path).status for path in ("/v2/health/ready", "/v2/models/calc/ready")]
+
+        with worker(servables, "calc", server.gate) as only:
+            joined(only)
+            assert ready() == [200, 200]
+        assert ready() == [400, 400]
+        [state] = post(server.address, "/v2/repository/index", {}).json
+        assert state["state"] == "UNAVAILABLE"
+        assert state["reason"] == "all workers that ran it are gone; it answers again when one is back"
+        with worker(servables, "calc", server.gate) as another:
+            joined(another)
+            assert ready() == [200, 200]
 
 
 def test_a_server_with_an_empty_folder_waits_for_workers_too(servables: Path, tmp_path: Path) -> None:

@@ -70,6 +70,11 @@ impl<C: Clone> Engine<C> {
         self.end_if_done(out);
     }
 
+    /// Whether there is a stage that fails whatever comes.
+    pub fn is_abandoned(&self) -> bool {
+        self.stages.iter().any(|stage| stage.abandoned)
+    }
+
     /// One item of the sequence that answers a batch's only row; more come.
     pub fn item(&mut self, id: BatchId, columns: Vec<Tensor>, out: &mut Outbox<C>) {
         let Some(run) = self.running.get(&id) else { return };

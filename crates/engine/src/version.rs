@@ -230,6 +230,11 @@ impl Version {
         self.event(|engine, now, out| engine.abandon_unserved(now, out));
     }
 
+    /// Whether nobody is left to run some stage, so that calls are refused until somebody comes.
+    pub fn is_abandoned(&self) -> bool {
+        lock(&self.inside).engine.is_abandoned()
+    }
+
     /// One item of the sequence that answers a batch's only row; more come.
     pub fn item(&self, batch: BatchId, columns: Vec<Tensor>) {
         self.event(|engine, _, out| engine.item(batch, columns, out));

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::ArcSwap;
 use salver_core::{Code, Error, Servable};
-use salver_engine::{Admission, Router, Routes, Version};
+use salver_engine::{Admission, Entry, Router, Routes, Version};
 use salver_wire::json::Version as Listed;
 use salver_wire::kserve::index::Indexed;
 use salver_wire::kserve::messages::ModelMetadataResponse;
@@ -205,14 +205,19 @@ impl Shared {
     pub fn is_ready(&self) -> bool {
         let routes = self.router.load();
         let answers = |name: &str| routes.entries().get(name).is_some_and(|entry| !entry.versions.is_empty());
-        !self.is_draining() && self.absent.load().iter().all(|absent| !absent.wanted || answers(&absent.servable))
+        let deserted = |entry: &Entry<Version>| {
+            !entry.versions.is_empty() && entry.versions.values().all(|version| version.is_abandoned())
+        };
+        !self.is_draining()
+            && self.absent.load().iter().all(|absent| !absent.wanted || answers(&absent.servable))
+            && !routes.entries().values().any(deserted)
     }
 
     /// Whether what a KServe client names would be answered; an error if it is not known at all.
     pub fn model_ready(&self, target: Target<'_>) -> Result<bool, Error> {
         let found = self.router.load().resolve(target.servable, target.version, target.method, target.dotted);
         match found {
-            Ok(_) => Ok(!self.is_draining()),
+            Ok((version, _)) => Ok(!self.is_draining() && !version.is_abandoned()),
             Err(Error::NotReady { .. }) => Ok(false),
             Err(Error::UnknownVersion { servable, version }) if self.is_wanted(&servable, &version) => Ok(false),
             Err(error) => Err(error),
@@ -241,7 +246,7 @@ impl Shared {
     /// Gives every version that there is, should be, or was lately to `show`, in the words of TensorFlow Serving.
     pub fn with_statuses<T>(&self, show: impl FnOnce(&[VersionStatus<'_>]) -> T) -> T {
         self.with_versions(|served, absent| {
-            let answering = served.iter().map(|version| status_of(version.servable()));
+            let answering = served.iter().map(|version| status_of(version));
             show(&answering.chain(absent.iter().map(|absent| status_of_absent(absent))).collect::<Vec<_>>())
         })
     }
@@ -251,8 +256,9 @@ impl Shared {
         let state = if self.is_draining() { "UNAVAILABLE" } else { "READY" };
         self.with_versions(|served, absent| {
             let answering = served.iter().map(|version| {
-                let servable = version.servable();
-                Indexed { name: &servable.name, version: servable.version, state, reason: "" }
+                let Servable { name, version: number, .. } = version.servable();
+                let (state, reason) = if version.is_abandoned() { ("UNAVAILABLE", DESERTED) } else { (state, "") };
+                Indexed { name, version: *number, state, reason }
             });
             show(&answering.chain(absent.iter().map(|absent| indexed(absent))).collect::<Vec<_>>())
         })
@@ -264,8 +270,10 @@ impl Shared {
         self.with_versions(|served, absent| {
             let ready = served.iter().map(|version| {
                 let servable = version.servable();
-                let (name, version) = (servable.name.as_str(), servable.version);
-                Listed { name, version, state, reason: None, servable: Some(servable) }
+                let (name, number) = (servable.name.as_str(), servable.version);
+                let deserted = version.is_abandoned();
+                let (state, reason) = if deserted { ("unavailable", Some(DESERTED)) } else { (state, None) };
+                Listed { name, version: number, state, reason, servable: Some(servable) }
             });
             let missing = absent.iter().filter(|absent| !absent.is_memory()).map(|absent| listed(absent));
             show(&ready.chain(missing).collect::<Vec<_>>())
@@ -286,9 +294,16 @@ impl Shared {
     }
 }
 
-fn status_of(servable: &Servable) -> VersionStatus<'_> {
-    let (model, version) = (servable.name.as_str(), servable.version);
-    VersionStatus { model, version, state: State::Available, code: Code::Ok, message: "" }
+/// Why a version does not answer that has been loaded.
+const DESERTED: &str = "all workers that ran it are gone; it answers again when one is back";
+
+fn status_of(version: &Version) -> VersionStatus<'_> {
+    let Servable { name, version: number, .. } = version.servable();
+    let (state, code, message) = match version.is_abandoned() {
+        false => (State::Available, Code::Ok, ""),
+        true => (State::Start, Code::Unavailable, DESERTED),
+    };
+    VersionStatus { model: name, version: *number, state, code, message }
 }
 
 fn status_of_absent(absent: &Absent) -> VersionStatus<'_> {
