@@ -30,7 +30,7 @@ def test_check_finds_nothing_wrong_with_good_servables(authored: Path) -> None:
         assert line in ran.stdout.splitlines()
 
 
-HEAD = "import numpy as np\nimport salver\nfrom jaxtyping import Float32\n"
+HEAD = "import numpy as np, salver\nfrom typing import NamedTuple\nfrom jaxtyping import Float32\n"
 
 # (the file after HEAD, the line that is told, what is told, the remedy)
 BROKEN: list[tuple[str, int, str, str]] = [
@@ -65,6 +65,12 @@ BROKEN: list[tuple[str, int, str, str]] = [
         0,
         "'f' breaks its contract: Function 'broken.f', stage 1 of method 'f', failed: f() gave float64[1] as 'output'",
         "convert it with .astype(np.float32), or mend the annotation",
+    ),
+    (
+        "class P(NamedTuple):\n    a: int\n    b: int\n@salver.function\ndef f(x: int) -> P:\n    return {'a': x}",
+        0,
+        "'f' breaks its contract: Function 'broken.f', stage 1 of method 'f', failed: f() gave a dict of a, but",
+        "give exactly these names",
     ),
 ]
 

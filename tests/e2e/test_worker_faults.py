@@ -38,6 +38,7 @@ ROW_FAILS = {
 }
 WORKER_ENDS = ("os._exit", "abort", "segfault", "close the link", "close everything")
 HARMLESS = (
+    "use a forked pool",
     "chdir",
     "ignore signals",
     "forget modules",

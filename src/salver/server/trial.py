@@ -12,7 +12,7 @@ from typing import Any
 
 _ERROR = "event: error"
 _NOT_READY = " is not ready; "
-_BROKEN = re.compile(r"\(\) gave .* as '.*', but promised ")
+_BROKEN = re.compile(r"\(\) gave .*, but promised ")
 _PATIENCE_S, _POLL_S = 30.0, 0.05
 
 

@@ -126,7 +126,8 @@ class Worker:
             with server:
                 self._control.send("lane", server.all())
         ends = [worker for _, worker in lanes]
-        self._own += [descriptor for end in ends for descriptor in end.all()]
+        # Not those of the arenas: the link closes them once it has mapped them, and their numbers are soon others'.
+        self._own += [end.socket for end in ends]
         if not self._begin(program):
             return 1
         self._run_lanes(program, list(zip(indices, ends, strict=True)))

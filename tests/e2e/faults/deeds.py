@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import multiprocessing
 import os
 import signal
 import socket
@@ -61,6 +62,12 @@ def ring_for_ever() -> None:
     signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
 
 
+def use_a_forked_pool() -> None:
+    """Its pipes get the numbers of the descriptors that the worker has closed."""
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        assert pool.map(abs, range(10), chunksize=1) == list(range(10))
+
+
 def fill_memory() -> None:
     kept.append(np.ones(200 * 1024**2, np.uint8))
 
@@ -88,6 +95,7 @@ DEEDS: dict[str, Callable[[], object]] = {
     "close the link": close_link,
     "close everything": lambda: os.closerange(0, 1000),
     # What does no harm
+    "use a forked pool": use_a_forked_pool,
     "chdir": lambda: os.chdir("/"),
     "ignore signals": ignore_signals,
     "ring for ever": ring_for_ever,
