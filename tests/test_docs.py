@@ -1,15 +1,20 @@
 """The pages of `docs/` are true: their blocks are run as they stand there. See `support.reading`."""
 
+import os
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 from onnx import save
 from support.reading import Page, reader
 from support.saved_models import mnist, written
 
 from examples.models import digits, trained_digits
+from salver.client.api import Client
 from salver.repository.settings import SavedModelSettings, read_settings
+from salver.testing.server import running
 
 PYTHON = Page("docs/python.md")
 
@@ -24,6 +29,26 @@ def test_the_reference_for_python_is_true(tmp_path: Path) -> None:
             person.type(command, expected)
         for script in PYTHON.scripts():
             person.run(script)
+
+
+def test_a_package_adds_a_kind_of_model_as_the_reference_says(tmp_path: Path) -> None:
+    """Beside it is the table that the reference shows; both batch their rows."""
+    (tmp_path / "salver_gain.py").write_text(PYTHON.files()["salver_gain.py"])
+    information = tmp_path / "salver_gain-1.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: salver-gain\nVersion: 1\n")
+    [project], [table] = (PYTHON.of(language) for language in ("toml", "json"))
+    [(name, module)] = tomllib.loads(project)["project"]["entry-points"]["salver.runtimes"].items()
+    (information / "entry_points.txt").write_text(f"[salver.runtimes]\n{name} = {module}\n")
+    for file, content in (("double/1/model.gain", "2"), ("words/1/model.table", table)):
+        path = tmp_path / "models" / file
+        path.parent.mkdir(parents=True)
+        path.write_text(content)
+    places = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    with running(tmp_path / "models", environment={"PYTHONPATH": places}) as server, Client(server.address) as client:
+        assert server.output.count("batched: up to 32 rows") == 2
+        assert client.infer("double", {"x": np.ones((3, 2), np.float32)})["y"].tolist() == [[2, 2]] * 3
+        assert client.infer("words", {"word": ["dog", "cat"]})["vector"].tolist() == [[3, 4], [1, 2]]
 
 
 @pytest.mark.parametrize("page", ["docs/versions.md", "docs/tensorflow_operations.md"])

@@ -28,6 +28,8 @@ INSTALL = "salver"
 class Dictionary(ModelCode):
     """`rows` has the outputs of each key, in the order of the ports."""
 
+    rows_together = True
+
     def __init__(self, signature: Signature, rows: Mapping[str, Sequence[Any]]) -> None:
         super().__init__(signature)
         self._rows = rows
