@@ -18,7 +18,7 @@ from workers.processes import ended
 
 from mindspore_serving.client import Client as MindSporeClient
 from salver.client.api import Client
-from salver.client.errors import SalverError, Unavailable
+from salver.client.errors import NotFound, SalverError, Unavailable
 from salver.testing.server import Server, running
 
 X1, X2 = np.array([[1, 2], [3, 4]], np.float32), np.array([[10, 20], [30, 40]], np.float32)
@@ -287,6 +287,27 @@ def test_a_server_that_still_loads_can_be_stopped(tmp_path: Path) -> None:
         assert server.wait(20) == 0
     finally:
         server.close()
+
+
+def test_one_that_takes_for_ever_to_load_keeps_no_other_from_its_callers(tmp_path: Path) -> None:
+    write_servable(tmp_path, "slow", "import time\n\ntime.sleep(1000)\n")
+    write_servable(tmp_path, "calc", CALC)
+    address = f"unix:{tmp_path / 'socket'}"
+    server = Server([sys.executable, "-m", "salver", "serve", str(tmp_path), "--listen", address], os.environ)
+    try:
+        until((tmp_path / "socket").exists)
+        with Client(address) as client:
+            until(lambda: _serves(client))
+        assert "ready after" not in server.output
+    finally:
+        server.close()
+
+
+def _serves(client: Client) -> bool:
+    try:
+        return process(client) > 0
+    except (NotFound, Unavailable):
+        return False
 
 
 def test_check_calls_every_method_and_tells_of_those_that_do_not_answer(tmp_path: Path) -> None:

@@ -32,16 +32,20 @@ def _always() -> bool:
     return True
 
 
-def _nothing(_loaded: Loaded) -> None:
+def _nothing(_: object) -> None:
     pass
 
 
 @dataclass(frozen=True)
 class Watch:
-    """Somebody who looks on: loading ends when `go_on` says no; `loaded` is called before a version is started."""
+    """Somebody who looks on: loading ends when `go_on` says no; `loaded` is called before a version is started.
+
+    `done` is told each outcome as soon as there is one, by several threads.
+    """
 
     go_on: Callable[[], bool] = _always
     loaded: Callable[[Loaded], None] = _nothing
+    done: Callable[["Outcome"], None] = _nothing
 
 
 def load_all(folders: Sequence[VersionFolder], host: Host, watch: Watch) -> list[Outcome]:
@@ -98,16 +102,19 @@ def problems(repository: Repository, outcomes: Iterable[Outcome]) -> list[Proble
 
 
 def _put(outcomes: dict[int, Outcome], index: int, folder: VersionFolder, host: Host, watch: Watch) -> None:
+    outcome: Outcome
     try:
-        outcomes[index] = _running(folder, host, watch)
+        outcome = _running(folder, host, watch)
     except Unusable as error:
-        outcomes[index] = Refused(folder.servable, folder.version, error.problem)
+        outcome = Refused(folder.servable, folder.version, error.problem)
     except OSError as error:
         # Files may vanish while they are looked at.
         problem = Problem(
             str(error.filename or folder.artefact), f"cannot be read: {error.strerror}", "see that it stays"
         )
-        outcomes[index] = Refused(folder.servable, folder.version, problem)
+        outcome = Refused(folder.servable, folder.version, problem)
+    outcomes[index] = outcome
+    watch.done(outcome)
 
 
 def _running(folder: VersionFolder, host: Host, watch: Watch) -> Running:

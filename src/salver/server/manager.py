@@ -4,7 +4,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from salver.lifecycle.ledger import Ledger, Retries
 from salver.lifecycle.policy import Action, Deed, next_action, next_due
@@ -60,19 +60,22 @@ class Manager:
         self._note()
 
     def begin(self, watch: Watch) -> list[Outcome]:
-        """Load all that should be served, at once where that is quicker, and serve what could be."""
+        """Load all that should be served, at once where that is quicker, and serve each as soon as it is loaded.
+
+        So one that takes for ever to load keeps no other from its callers.
+        """
         with self._change:
             first = [record.key for record in self._ledger.records() if record.state is State.START]
             for key in first:
                 self._ledger.begin(key)
             self._route()
             folders = self._desire.folders()
-        outcomes = self._live.load([folders[key] for key in first], watch)
+        return self._live.load([folders[key] for key in first], replace(watch, done=self._begun))
+
+    def _begun(self, outcome: Outcome) -> None:
         with self._change:
-            for outcome in outcomes:
-                self._loaded(_key(outcome), outcome)
+            self._loaded(_key(outcome), outcome)
             self._route()
-        return outcomes
 
     def start(self) -> None:
         """From now on, follow whatever changes."""
