@@ -60,8 +60,17 @@ impl Check<'_> {
         self.contract.inputs.get(index).ok_or_else(|| Error::internal("an input that the contract does not have"))
     }
 
-    /// Checks a shape as it was sent, and puts the rows in front where the request left them out.
+    /// Checks a shape as it was sent, and puts the rows in front where the request left them out. At least one is needed.
     pub(crate) fn lay_out(&self, port: &Port, dtype: DType, given: &[i64]) -> Result<Layout, Error> {
+        let layout = self.lay_out_any(port, dtype, given)?;
+        match layout.shape.dims().first() {
+            Some(0) => Err(Error::NoRows { servable: self.model.into(), method: self.method.into() }),
+            _ => Ok(layout),
+        }
+    }
+
+    /// The same where there may be no rows.
+    pub(crate) fn lay_out_any(&self, port: &Port, dtype: DType, given: &[i64]) -> Result<Layout, Error> {
         let shape = self.shape(port, given)?;
         let countable = shape.elements().filter(|count| count.checked_mul(dtype.size().unwrap_or(1)).is_some());
         let rows = shape.dims().first().copied().unwrap_or(1);
@@ -80,17 +89,13 @@ impl Check<'_> {
             return Err(Error::InputValue { servable: self.model.into(), input: port.name.clone(), detail });
         }
         let lengths: Option<SmallVec<[usize; 5]>> = given.iter().map(|&dim| usize::try_from(dim).ok()).collect();
-        let shape = lengths.and_then(|lengths| self.with_rows(port, &lengths)).ok_or_else(|| Error::InputShape {
+        lengths.and_then(|lengths| self.with_rows(port, &lengths)).ok_or_else(|| Error::InputShape {
             servable: self.model.into(),
             input: port.name.clone(),
             given: given.to_vec(),
             declared: port.dims.clone().unwrap_or_default(),
             batched: self.contract.batched,
-        })?;
-        match shape.dims().first() {
-            Some(0) => Err(Error::NoRows { servable: self.model.into(), method: self.method.into() }),
-            _ => Ok(shape),
-        }
+        })
     }
 
     /// The shape with the rows in front: those given, or one where the request left them out.

@@ -1,6 +1,7 @@
 use bytes::Bytes;
 use salver_core::{Answer, DType, Data, Error, Method, Part, Result, Servable};
 
+use super::columns;
 use super::errors::{Api, Asked};
 use super::examples::Examples;
 use super::inputs::laid_out;
@@ -66,7 +67,7 @@ impl Inference {
         self.count = examples.len();
         let dtype = port.dtype.unwrap_or(DType::Bytes);
         let column = laid_out(&check, port, dtype, &[self.count as i64], Data::Variable(examples))?;
-        check.part(vec![column])
+        Ok(columns::parts(&check, vec![column])?.0)
     }
 
     pub(super) fn results(&self, method: &Method, answer: Answer) -> Result<Results> {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use salver_core::{DType, Data, Error, Origin, Port, Result, Tensor};
 
+use super::columns::{spread, Column};
 use super::dtypes;
 use super::errors::joined;
 use super::signatures::feed_name;
@@ -60,8 +61,8 @@ pub(super) fn untangled(trouble: Trouble, check: &Check<'_>, input: &str) -> Err
 }
 
 /// What was sent for input `index` as a column of the part.
-pub(super) fn column(check: &Check<'_>, index: usize, given: Option<Given>) -> Result<Tensor> {
-    let Some(given) = given else { return Ok(Port::absent(0)) };
+pub(super) fn column(check: &Check<'_>, index: usize, given: Option<Given>) -> Result<Column> {
+    let Some(given) = given else { return Ok(Column::absent()) };
     let port = check.port(index)?;
     let (name, found) = match &given {
         Given::Tensor { dtype, .. } => (dtypes::name(*dtype), Some(*dtype)),
@@ -87,8 +88,9 @@ pub(super) fn column(check: &Check<'_>, index: usize, given: Option<Given>) -> R
 }
 
 /// Data with as many elements as `dims` ask for, as a column.
-pub(super) fn laid_out(check: &Check<'_>, port: &Port, dtype: DType, dims: &[i64], data: Data) -> Result<Tensor> {
-    let layout = check.lay_out(port, dtype, dims)?;
+pub(super) fn laid_out(check: &Check<'_>, port: &Port, dtype: DType, dims: &[i64], data: Data) -> Result<Column> {
+    let spread = spread(check.contract, port, dims);
+    let layout = check.lay_out_any(port, dtype, spread.as_ref().map_or(dims, |dims| dims.as_slice()))?;
     let column = match data {
         Data::Fixed(bytes) => Tensor::fixed(dtype, layout.shape, bytes),
         Data::Variable(values) => {
@@ -96,5 +98,6 @@ pub(super) fn laid_out(check: &Check<'_>, port: &Port, dtype: DType, dims: &[i64
             Tensor::variable(dtype, layout.shape, values)
         }
     };
-    column.ok_or_else(|| Error::internal("checked data that does not fit its shape"))
+    let column = column.ok_or_else(|| Error::internal("checked data that does not fit its shape"))?;
+    Ok(Column::new(column, spread.is_some()))
 }

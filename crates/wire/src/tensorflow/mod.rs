@@ -24,6 +24,7 @@
 //! left out, the last one stands for those that are missing, and none at all are zeros; clients rely on all three.
 //! What a message takes beyond its own bytes in this way has a limit.
 
+mod columns;
 mod dtypes;
 mod errors;
 mod examples;

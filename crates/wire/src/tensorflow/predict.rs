@@ -5,12 +5,13 @@ use bytes::Bytes;
 use salver_core::{Answer, Error, Method, Origin, Part, Result, Servable, Tensor};
 use smallvec::SmallVec;
 
+use super::columns::{self, Column};
 use super::errors::{Api, Asked};
 use super::inputs::{check_count, check_names, column, missing, untangled};
 use super::spec::Spec;
 use super::tensor::{self, Budget, Form};
 use crate::chunks::Chunks;
-use crate::leading::{bad_request, selected, Check, Selection, MAX_TENSORS};
+use crate::leading::{bad_request, Check, Selection, MAX_TENSORS};
 use crate::protobuf::write::{field_size, key, text, text_size};
 use crate::protobuf::Fields;
 use crate::text::Text;
@@ -27,6 +28,8 @@ pub struct Predict {
     filter: SmallVec<[Text; 2]>,
     form: Form,
     selection: Selection,
+    /// Whether rows of one number go back as a list.
+    flat: bool,
 }
 
 /// An entry of the request's map; of several with one name the last counts.
@@ -52,7 +55,7 @@ impl Predict {
                 return Err(fields.broken(format!("it has more than {MAX_TENSORS} tensors")));
             }
         }
-        Ok(Predict { spec, body, inputs, filter, form, selection: Selection::new() })
+        Ok(Predict { spec, body, inputs, filter, form, selection: Selection::new(), flat: false })
     }
 
     /// The same request for the model that a URL names; the signature is still the message's.
@@ -61,7 +64,7 @@ impl Predict {
         Predict { spec: Some(Spec { signature, ..address }), ..self }
     }
 
-    fn columns(&self, check: &Check<'_>, origin: Option<&Origin>) -> Result<(Vec<Tensor>, Selection)> {
+    fn columns(&self, check: &Check<'_>, origin: Option<&Origin>) -> Result<(Vec<Column>, Selection)> {
         let names: BTreeSet<&str> = self.inputs.iter().map(|input| input.name.as_str()).collect();
         check_count(check, &names)?;
         let message = Fields::new(MESSAGE, &self.body);
@@ -89,8 +92,7 @@ impl Predict {
     }
 
     pub(super) fn rendered(&self, servable: &Servable, method: &Method, answer: Answer) -> Result<Body> {
-        let columns = answer.into_columns()?;
-        let outputs = selected(&method.contract, &self.selection, &columns)?;
+        let outputs = columns::outputs(&method.contract, &self.selection, answer, self.flat)?;
         Ok(response(named(self.spec.as_ref())?, servable.version, &outputs, self.form))
     }
 }
@@ -120,8 +122,8 @@ impl Exchange for Predict {
         let model = named(self.spec.as_ref())?.name.as_str();
         let check = Check { model, method: &method.name, contract: &method.contract };
         let (columns, selection) = self.columns(&check, method.origin.as_ref())?;
-        let parts = check.part(columns)?;
-        self.selection = selection;
+        let (parts, flat) = columns::parts(&check, columns)?;
+        (self.selection, self.flat) = (selection, flat);
         Ok(parts)
     }
 

@@ -71,6 +71,50 @@ fn undeclared_inputs_take_what_comes_by_rows() {
 }
 
 #[test]
+fn rows_of_one_number_may_come_as_a_list_and_go_back_as_one() {
+    let half_plus_two: fn(Part) -> Result<Vec<Tensor>, Error> = |part| {
+        let floats = part.columns()[0].bytes().chunks_exact(4);
+        let halves = floats.map(|raw| f32::from_le_bytes(raw.try_into().unwrap()) / 2.0 + 2.0);
+        Ok(vec![f32s(&[part.rows(), 1], &halves.collect::<Vec<_>>())])
+    };
+    let echo = echo(DType::F32, &[1]);
+    for (sent, wanted) in [(&[3][..], &[3][..]), (&[3, 1], &[3, 1]), (&[1], &[1]), (&[1, 1], &[1, 1])] {
+        let values = &[1.0, 2.0, 5.0][..sent[0] as usize];
+        let response: PredictResponse =
+            read(&predict(&echo, bytes(&request("m", [("x", floats(sent, values))])), half_plus_two));
+        assert_eq!(response.outputs["y"], floats(wanted, &[2.5, 3.0, 4.5][..sent[0] as usize]), "{sent:?}");
+    }
+}
+
+#[test]
+fn a_list_goes_back_where_all_that_was_sent_are_lists_and_each_row_is_a_number() {
+    let inputs = vec![port("a", DType::F32, &[1]), port("b", DType::F32, &[1]), optional(port("c", DType::F32, &[2]))];
+    let outputs = vec![port("y", DType::F32, &[1]), port("z", DType::F32, &[1, 1]), port("s", DType::F32, &[])];
+    let servable = one(inputs, outputs);
+    let give: fn(Part) -> Result<Vec<Tensor>, Error> =
+        |_| Ok([&[2, 1][..], &[2, 1, 1], &[2]].map(|shape| f32s(shape, &[1.0, 2.0])).to_vec());
+    for (b, wanted) in [(&[2][..], &[2][..]), (&[2, 1], &[2, 1])] {
+        let asked = request("m", [("a", floats(&[2], &[1.0])), ("b", floats(b, &[1.0]))]);
+        let response: PredictResponse = read(&predict(&servable, bytes(&asked), give));
+        assert_eq!(response.outputs["y"].tensor_shape, shape(wanted));
+        assert_eq!(response.outputs["z"].tensor_shape, shape(&[2, 1, 1]));
+        assert_eq!(response.outputs["s"].tensor_shape, shape(&[2]));
+    }
+}
+
+#[test]
+fn no_rows_are_answered_without_running_anything() {
+    let outputs = vec![port("y", DType::F32, &[3]), port("label", DType::Bytes, &[])];
+    let servable = one(vec![port("x", DType::F32, &[2])], outputs);
+    let never: fn(Part) -> Result<Vec<Tensor>, Error> = |_| panic!("there is nothing to run");
+    let asked = bytes(&request("m", [("x", empty(1, &[0, 2]))]));
+    let response: PredictResponse = read(&predict(&servable, asked, never));
+    assert_eq!(response.outputs["y"], empty(1, &[0, 3]));
+    assert_eq!(response.outputs["label"], empty(7, &[0]));
+    assert_eq!(response.model_spec, answered("m", 7, "serving_default"));
+}
+
+#[test]
 fn only_the_outputs_asked_for_come_back_in_their_order() {
     let many = one(vec![port("x", DType::F32, &[])], ["a", "b", "c"].map(|name| port(name, DType::F32, &[])).to_vec());
     let give = |_| Ok(vec![f32s(&[1], &[1.0]), f32s(&[1], &[2.0]), f32s(&[1], &[3.0])]);

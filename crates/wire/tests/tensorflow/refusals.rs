@@ -110,7 +110,7 @@ fn types_and_shapes_come_last_and_name_the_input() {
         (floats(&[1, 3], &[1.0]), 3, "input 'a' of model 'm' has the shape [1,3], but [-1,2] is expected; without its first dimension it is one row"),
         (floats(&[], &[1.0]), 3, "input 'a' of model 'm' has the shape [], but [-1,2] is expected; without its first dimension it is one row"),
         (floats(&[2, 2], &[1.0]), 3, "input 'b' of servable 'm' has 1 rows, but the first input has 2"),
-        (empty(1, &[0, 2]), 3, "a request to 'm' method 'serving_default' needs at least one row"),
+        (empty(1, &[0, 2]), 3, "input 'b' of servable 'm' has 1 rows, but the first input has 0"),
     ];
     for (tensor, code, text) in cases {
         assert_eq!(with(tensor), (code, text.into()));
@@ -184,4 +184,14 @@ fn very_many_tensors_and_dimensions_are_refused() {
     let deep = request("m", [("x", empty(1, &[1; 65]))]);
     let wanted = "malformed PredictRequest: a shape has more than 64 dimensions";
     assert_eq!(refused(&echo(DType::F32, &[]), &deep), (3, wanted.into()));
+}
+
+#[test]
+fn no_rows_are_refused_where_only_the_model_knows_what_it_would_say_of_them() {
+    let no_rows = request("m", [("x", empty(1, &[0, 2]))]);
+    let wanted = "a request to 'm' method 'serving_default' needs at least one row";
+    let free = one(vec![port("x", DType::F32, &[2])], vec![port("y", DType::F32, &[-1])]);
+    assert_eq!(refused(&free, &no_rows), (3, wanted.into()));
+    let any = one(vec![port("x", DType::F32, &[2])], vec![untyped("y")]);
+    assert_eq!(refused(&any, &no_rows), (3, wanted.into()));
 }

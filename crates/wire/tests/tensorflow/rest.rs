@@ -22,6 +22,40 @@ fn a_list_of_values_is_a_row_each() {
 }
 
 #[test]
+fn the_quick_starts_own_request_is_answered_word_for_word() {
+    let half_plus_two: Run = |part| {
+        assert_eq!(part.columns(), [f32s(&[3, 1], &[1.0, 2.0, 5.0])]);
+        Ok(vec![f32s(&[3, 1], &[2.5, 3.0, 4.5])])
+    };
+    let (status, reply) = rest_predict(&echo(DType::F32, &[1]), r#"{"instances": [1.0, 2.0, 5.0]}"#, half_plus_two);
+    assert_eq!((status, reply.as_str()), (200, "{\n    \"predictions\": [2.5,3.0,4.5]\n}"));
+    for (body, wanted) in [
+        (r#"{"instances": [1]}"#, r#"{"predictions":[1.0]}"#),
+        (r#"{"instances": [[1]]}"#, r#"{"predictions":[[1.0]]}"#),
+        (r#"{"instances": [{"x": 1}, {"x": 2}]}"#, r#"{"predictions":[1.0,2.0]}"#),
+        (r#"{"inputs": [1, 2]}"#, r#"{"outputs":[1.0,2.0]}"#),
+        (r#"{"inputs": {"x": [[1], [2]]}}"#, r#"{"outputs":[[1.0],[2.0]]}"#),
+    ] {
+        assert_eq!(replied(&echo(DType::F32, &[1]), body, same), wanted, "{body}");
+    }
+}
+
+#[test]
+fn no_rows_are_answered_by_none() {
+    let never: Run = |_| panic!("there is nothing to run");
+    assert_eq!(replied(&echo(DType::F32, &[]), r#"{"inputs": []}"#, never), r#"{"outputs":[]}"#);
+    let outputs = vec![port("y", DType::F32, &[2]), port("n", DType::I64, &[])];
+    let servable = one(vec![port("x", DType::F32, &[1])], outputs);
+    assert_eq!(replied(&servable, r#"{"inputs": {"x": []}}"#, never), r#"{"outputs":{"y":[],"n":[]}}"#);
+}
+
+#[test]
+fn names_may_be_written_with_escapes() {
+    let reply = replied(&echo(DType::F32, &[]), r#"{"instan\u0063es": [1, 2]}"#, same);
+    assert_eq!(reply, r#"{"predictions":[1.0,2.0]}"#);
+}
+
+#[test]
 fn a_single_input_may_be_named_in_every_row() {
     let reply = replied(&echo(DType::I32, &[1]), r#"{"instances": [{"x": [1]}, {"x": [2]}]}"#, same);
     assert_eq!(reply, r#"{"predictions":[[1],[2]]}"#);

@@ -5,7 +5,7 @@ use salver_core::{Error, Result};
 
 use super::skim::Skim;
 use crate::leading::{bad_request, clipped};
-use crate::numbers::unescaped;
+use crate::numbers::{unescaped, Scan};
 
 /// A request's JSON: its grammar is checked, and where the members that matter are is known.
 #[derive(Debug)]
@@ -110,7 +110,8 @@ fn members(text: &str, skim: &mut Skim<'_>) -> Result<[Option<Range<usize>>; Mem
         skim.peek();
         let start = skim.at();
         skim.value()?;
-        if let Some(index) = Member::ALL.iter().position(|member| is_named(name, member.name())) {
+        let name = Scan::new(name).string().and_then(|(name, escaped)| unescaped(name, escaped));
+        if let Some(index) = Member::ALL.iter().position(|member| name.as_deref() == Some(member.name())) {
             found[index].get_or_insert(start..skim.at());
         }
         match skim.peek() {
@@ -119,11 +120,6 @@ fn members(text: &str, skim: &mut Skim<'_>) -> Result<[Option<Range<usize>>; Mem
             _ => skim.fault("Missing a comma or } after an object member.")?,
         }
     }
-}
-
-/// Whether a name with its quotes, and whatever follows it, is this one.
-fn is_named(text: &str, name: &str) -> bool {
-    text.strip_prefix('"').and_then(|text| text.strip_prefix(name)).is_some_and(|rest| rest.starts_with('"'))
 }
 
 /// A value's text for errors, cut short.

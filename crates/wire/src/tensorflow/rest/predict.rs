@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use salver_core::{Answer, Error, Method, Part, Port, Result, Servable, Tensor};
+use salver_core::{Answer, Error, Method, Part, Port, Result, Servable};
 
 use super::document::{Document, Member};
 use super::nest::Dims;
@@ -7,9 +7,10 @@ use super::render;
 use super::rows::Rows;
 use super::values::{base64_text, Values};
 use super::walk::{skip_value, Members};
-use crate::leading::{bad_request, selected, Check};
+use crate::leading::{bad_request, Check};
 use crate::numbers::Scan;
 use crate::rows::only_input;
+use crate::tensorflow::columns::{self, Column};
 use crate::tensorflow::errors::{Api, Asked};
 use crate::tensorflow::inputs::laid_out;
 use crate::tensorflow::Spec;
@@ -19,6 +20,8 @@ use crate::{Exchange, HttpReply, Target};
 pub struct Predict {
     spec: Spec,
     document: Document,
+    /// Whether rows of one number go back as a list.
+    flat: bool,
 }
 
 impl Predict {
@@ -26,11 +29,11 @@ impl Predict {
     pub fn parse(address: Spec, body: Bytes) -> Result<Predict> {
         let document = Document::parse(body)?;
         let spec = Spec { signature: document.signature()?, ..address };
-        Ok(Predict { spec, document })
+        Ok(Predict { spec, document, flat: false })
     }
 
     /// The columns that are there, by input.
-    fn columns(&self, check: &Check<'_>) -> Result<Vec<Tensor>> {
+    fn columns(&self, check: &Check<'_>) -> Result<Vec<Column>> {
         let (instances, inputs) = (self.document.get(Member::Instances), self.document.get(Member::Inputs));
         let reader = Reader { check, document: &self.document };
         match (instances, inputs) {
@@ -45,7 +48,7 @@ impl Predict {
 
     fn rendered(&self, method: &Method, answer: Answer) -> Result<HttpReply> {
         let all: Vec<usize> = (0..method.contract.outputs.len()).collect();
-        let outputs = selected(&method.contract, &all, &answer.into_columns()?)?;
+        let outputs = columns::outputs(&method.contract, &all, answer, self.flat)?;
         match self.document.get(Member::Instances) {
             Some(_) => render::predictions(&outputs),
             None => Ok(render::outputs(&outputs)),
@@ -62,7 +65,9 @@ impl Exchange for Predict {
 
     fn parts(&mut self, _servable: &Servable, method: &Method) -> Result<Vec<Part>> {
         let check = Check { model: &self.spec.name, method: &method.name, contract: &method.contract };
-        check.part(self.columns(&check)?)
+        let (parts, flat) = columns::parts(&check, self.columns(&check)?)?;
+        self.flat = flat;
+        Ok(parts)
     }
 
     fn answer(self, _servable: &Servable, method: &Method, answer: Answer) -> HttpReply {
@@ -97,18 +102,18 @@ impl<'a> Reader<'a> {
         Values::new(port.dtype, text.len() / 2 / self.ports().len().max(1) + 1)
     }
 
-    fn rows(&self, instances: &str) -> Result<Vec<Tensor>> {
+    fn rows(&self, instances: &str) -> Result<Vec<Column>> {
         let mut rows = Rows::new(self, instances);
         let count = rows.read(instances)?;
         let columns = rows.finish().into_iter().enumerate().map(|(index, read)| match read {
-            None => Ok(Port::absent(0)),
+            None => Ok(Column::absent()),
             Some((values, row)) => self.column(index, values, Some(count).into_iter().chain(row).collect()),
         });
         columns.collect()
     }
 
     /// The columnar form: every input as a whole.
-    fn inputs(&self, inputs: &str) -> Result<Vec<Tensor>> {
+    fn inputs(&self, inputs: &str) -> Result<Vec<Column>> {
         let mut scan = Scan::new(inputs);
         if scan.peek() == Some(b'{') && base64_text(&scan).is_none() {
             return self.named_inputs(&mut scan, inputs);
@@ -123,13 +128,13 @@ impl<'a> Reader<'a> {
                 let dims = values.read(&mut scan)?;
                 self.column(index, values, dims)
             }
-            false => Ok(Port::absent(0)),
+            false => Ok(Column::absent()),
         };
         self.ports().iter().enumerate().map(column).collect()
     }
 
-    fn named_inputs(&self, scan: &mut Scan<'_>, inputs: &str) -> Result<Vec<Tensor>> {
-        let mut columns: Vec<Option<Tensor>> = vec![None; self.ports().len()];
+    fn named_inputs(&self, scan: &mut Scan<'_>, inputs: &str) -> Result<Vec<Column>> {
+        let mut columns: Vec<Option<Column>> = self.ports().iter().map(|_| None).collect();
         let mut members = Members::default();
         while let Some(name) = members.next(scan)? {
             let wanted = self.check.contract.input(&name).filter(|&index| columns[index].is_none());
@@ -141,8 +146,8 @@ impl<'a> Reader<'a> {
             let dims = values.read(scan)?;
             columns[index] = Some(self.column(index, values, dims)?);
         }
-        let given = |(column, port): (Option<Tensor>, &Port)| match column {
-            None if port.optional => Ok(Port::absent(0)),
+        let given = |(column, port): (Option<Column>, &Port)| match column {
+            None if port.optional => Ok(Column::absent()),
             column => {
                 column.ok_or_else(|| bad_request(format!("Missing named input: {} in 'inputs' object.", port.name)))
             }
@@ -150,7 +155,7 @@ impl<'a> Reader<'a> {
         columns.into_iter().zip(self.ports()).map(given).collect()
     }
 
-    fn column(&self, index: usize, values: Values, dims: Dims) -> Result<Tensor> {
+    fn column(&self, index: usize, values: Values, dims: Dims) -> Result<Column> {
         let (dtype, data) = values.finish();
         let dims: Vec<i64> = dims.iter().map(|&dim| i64::try_from(dim).unwrap_or(i64::MAX)).collect();
         laid_out(self.check, self.check.port(index)?, dtype, &dims, data)
