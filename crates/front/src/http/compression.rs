@@ -31,9 +31,9 @@ impl Encoding {
 
     /// The encoding of this name; `None` for `identity` or nothing.
     pub fn named(name: &str) -> Result<Option<Encoding>, Error> {
-        match name.trim() {
+        match name.trim().to_ascii_lowercase().as_str() {
             "" | "identity" => Ok(None),
-            "gzip" => Ok(Some(Encoding::Gzip)),
+            "gzip" | "x-gzip" => Ok(Some(Encoding::Gzip)),
             "deflate" => Ok(Some(Encoding::Deflate)),
             other => Err(Error::Unsupported {
                 what: format!("Unsupported compression type '{other}'; use gzip, deflate or identity"),
@@ -46,7 +46,7 @@ impl Encoding {
         let admits = |entry: &str, name: &str| {
             let (token, weight) = entry.split_once(';').unwrap_or((entry, ""));
             let refused = weight.replace(' ', "").strip_prefix("q=").is_some_and(|q| q.parse::<f32>() == Ok(0.0));
-            token.trim() == name && !refused
+            token.trim().eq_ignore_ascii_case(name) && !refused
         };
         Encoding::ALL.into_iter().find(|encoding| list.split(',').any(|entry| admits(entry, encoding.name())))
     }
@@ -181,12 +181,20 @@ mod tests {
         let cases = [
             ("gzip", Some(Encoding::Gzip)),
             ("br, deflate;q=0.5", Some(Encoding::Deflate)),
+            ("GZip", Some(Encoding::Gzip)),
             ("gzip;q=0, deflate; q=0.0", None),
             ("identity", None),
             ("", None),
         ];
         for (list, wanted) in cases {
             assert_eq!(Encoding::accepted(list), wanted, "{list}");
+        }
+    }
+
+    #[test]
+    fn encodings_are_known_in_any_case() {
+        for (name, wanted) in [("GZIP", Encoding::Gzip), ("x-gzip", Encoding::Gzip), (" Deflate", Encoding::Deflate)] {
+            assert_eq!(Encoding::named(name).unwrap(), Some(wanted), "{name}");
         }
     }
 

@@ -30,11 +30,22 @@ pub enum Asked {
 pub fn look<B>(origins: &[String], request: &Request<B>) -> Asked {
     let headers = request.headers();
     let allowed = headers.get(ORIGIN).and_then(|origin| allowed(origins, origin));
-    match headers.get(ACCESS_CONTROL_REQUEST_METHOD) {
-        Some(_) if *request.method() == Method::OPTIONS => {
-            Asked::First(Box::new(preflight(allowed, headers.get(ACCESS_CONTROL_REQUEST_HEADERS))))
+    match success(request).filter(|_| *request.method() == Method::OPTIONS) {
+        Some(success) => {
+            Asked::First(Box::new(preflight(allowed, headers.get(ACCESS_CONTROL_REQUEST_HEADERS), success)))
         }
-        _ => Asked::With(allowed),
+        None => Asked::With(allowed),
+    }
+}
+
+/// What says yes to a browser's question, if this is one. At the models of TensorFlow Serving any page's is, and yes is
+/// 200, as the original has it.
+fn success<B>(request: &Request<B>) -> Option<StatusCode> {
+    let headers = request.headers();
+    let page = headers.get(ORIGIN).is_some_and(|origin| origin.as_bytes().starts_with(b"http"));
+    match request.uri().path().starts_with("/v1/models") {
+        true if page => Some(StatusCode::OK),
+        _ => headers.get(ACCESS_CONTROL_REQUEST_METHOD).map(|_| StatusCode::NO_CONTENT),
     }
 }
 
@@ -45,9 +56,9 @@ fn allowed(origins: &[String], origin: &HeaderValue) -> Option<HeaderValue> {
     origins.iter().any(|each| each.as_bytes() == origin.as_bytes()).then(|| origin.clone())
 }
 
-fn preflight(allowed: Option<HeaderValue>, wanted: Option<&HeaderValue>) -> Response<ReplyBody> {
+fn preflight(allowed: Option<HeaderValue>, wanted: Option<&HeaderValue>, success: StatusCode) -> Response<ReplyBody> {
     let mut response = Response::new(ReplyBody::empty());
-    *response.status_mut() = if allowed.is_some() { StatusCode::NO_CONTENT } else { StatusCode::FORBIDDEN };
+    *response.status_mut() = if allowed.is_some() { success } else { StatusCode::FORBIDDEN };
     let headers = response.headers_mut();
     headers.insert(VARY, ASKED);
     if let Some(allowed) = allowed {
@@ -124,6 +135,20 @@ mod tests {
         let refused = ask("https://b.example");
         assert_eq!(refused.status(), 403);
         assert!(!refused.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));
+    }
+
+    #[test]
+    fn pages_that_ask_for_a_model_are_told_as_the_original_tells_them() {
+        let ask = |origin| {
+            let builder = Request::builder().method("OPTIONS").uri("/v1/models/m:predict").header("origin", origin);
+            match look(&origins(&["https://a.example"]), &builder.body(()).unwrap()) {
+                Asked::First(response) => Some(response.status().as_u16()),
+                Asked::With(_) => None,
+            }
+        };
+        assert_eq!(ask("https://a.example"), Some(200));
+        assert_eq!(ask("https://b.example"), Some(403));
+        assert_eq!(ask("null"), None);
     }
 
     #[test]

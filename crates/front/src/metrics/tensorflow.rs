@@ -54,12 +54,15 @@ pub struct Sums {
     latency: [AtomicU64; BUCKETS + 1],
     micros: AtomicU64,
     examples: AtomicU64,
+    /// Calls by how many examples they had.
+    sizes: [AtomicU64; SIZE_BOUNDS.len() + 1],
 }
 
 impl Default for Sums {
     fn default() -> Self {
         let latency = std::array::from_fn(|_| AtomicU64::default());
-        Sums { calls: Default::default(), latency, micros: AtomicU64::default(), examples: AtomicU64::default() }
+        let (calls, sizes) = Default::default();
+        Sums { calls, latency, micros: AtomicU64::default(), examples: AtomicU64::default(), sizes }
     }
 }
 
@@ -72,6 +75,10 @@ impl Sums {
     /// Counts the rows of a call.
     pub fn asked(&self, rows: usize) {
         self.examples.fetch_add(rows as u64, Ordering::Relaxed);
+        let bucket = SIZE_BOUNDS.iter().take_while(|bound| rows as f64 > **bound).count();
+        if let Some(bucket) = self.sizes.get(bucket).filter(|_| rows > 0) {
+            bucket.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Counts a call that came to its method. As in the original, the time of those that failed is not kept.
@@ -126,15 +133,26 @@ fn render_calls(page: &mut String, sums: &[(Key, Arc<Sums>)]) -> fmt::Result {
             (sum, buckets.iter().sum()),
         )?;
     }
-    head(page, "request_example_count_total", "counter")?;
-    let mut examples: BTreeMap<&str, u64> = BTreeMap::new();
-    for ((model, api, _), sums) in sums {
-        if matches!(api, Api::Classify | Api::Regress) {
-            *examples.entry(model).or_default() += sums.examples.load(Ordering::Relaxed);
-        }
+    render_examples(page, sums)
+}
+
+/// Examples, which only Classify and Regress have, and by how many the calls came with.
+fn render_examples(page: &mut String, sums: &[(Key, Arc<Sums>)]) -> fmt::Result {
+    let mut models: BTreeMap<&str, (u64, [u64; SIZE_BOUNDS.len() + 1])> = BTreeMap::new();
+    let of_examples = |api: &Api| matches!(api, Api::Classify | Api::Regress);
+    for ((model, _, _), sums) in sums.iter().filter(|((model, api, _), _)| of_examples(api) && !model.is_empty()) {
+        let (examples, sizes) = models.entry(model).or_default();
+        *examples += sums.examples.load(Ordering::Relaxed);
+        sizes.iter_mut().zip(&sums.sizes).for_each(|(total, own)| *total += own.load(Ordering::Relaxed));
     }
-    for (model, count) in examples.into_iter().filter(|(model, _)| !model.is_empty()) {
-        line(page, "request_example_count_total", &[("model", model)], count)?;
+    head(page, "request_example_count_total", "counter")?;
+    for (model, (examples, _)) in &models {
+        line(page, "request_example_count_total", &[("model", model)], examples)?;
+    }
+    head(page, "request_example_counts", "histogram")?;
+    for (model, (examples, sizes)) in &models {
+        let total = (*examples as f64, sizes.iter().sum());
+        histogram(page, "request_example_counts", &[("model", model)], SIZE_BOUNDS.into_iter().zip(*sizes), total)?;
     }
     Ok(())
 }
@@ -288,6 +306,10 @@ mod tests {
             ":tensorflow:serving:request_latency_count{model_name=\"m\",API=\"predict\",entrypoint=\"REST\"} 1",
             ":tensorflow:serving:request_latency_count{model_name=\"m\",API=\"regress\",entrypoint=\"REST\"} 0",
             ":tensorflow:serving:request_example_count_total{model=\"m\"} 2",
+            ":tensorflow:serving:request_example_counts_bucket{model=\"m\",le=\"1\"} 0",
+            ":tensorflow:serving:request_example_counts_bucket{model=\"m\",le=\"2\"} 1",
+            ":tensorflow:serving:request_example_counts_sum{model=\"m\"} 2",
+            ":tensorflow:serving:request_example_counts_count{model=\"m\"} 1",
         ] {
             assert!(page.lines().any(|line| line == wanted), "{wanted} in {page}");
         }
