@@ -41,6 +41,7 @@ def test_a_servable_is_written_as_the_native_core_reads_it() -> None:
         "allowed_batch_sizes": [],
         "max_waiting_batches": None,
         "max_call_rows": None,
+        "split_calls": True,
     }
     assert json.loads(servable(None).to_json()) == {
         "name": "s",

@@ -43,6 +43,15 @@ def test_a_batch_is_filled_up_to_the_next_allowed_size(tmp_path: Path, allowed: 
             assert [row[0] for row in rows(server, len(wanted)).json["predictions"]] == wanted
 
 
+def test_a_call_of_many_rows_runs_in_one_piece_unless_somebody_said_how_many_run_together(tmp_path: Path) -> None:
+    """By how many rows the model was run, for each row of a call."""
+    write(counted(), tmp_path, "counted", 1)
+    for said, wanted in [("", [70] * 70), ("max_batch_size = 32", [32] * 64 + [6] * 6)]:
+        settings(tmp_path, "counted", f"batching = true\n{said}")
+        with started(tmp_path) as server:
+            assert [row[0] for row in rows(server, 70).json["predictions"]] == wanted
+
+
 def test_a_call_of_too_many_rows_is_refused(tmp_path: Path) -> None:
     write(counted(), tmp_path, "counted", 1)
     settings(tmp_path, "counted", "batching = true\nmax_batch_size = 2\nmax_call_rows = 4")

@@ -145,3 +145,20 @@ def test_what_is_no_key_is_none(tmp_path: Path) -> None:
 def test_what_differs_from_the_defaults_is_known() -> None:
     settings = ServableSettings(method="add", max_batch_size=32, onnx=OnnxSettings(threads=2))
     assert settings.given(("method", "max_batch_size", "workers", "onnx")) == ["method", "onnx"]
+
+
+@pytest.mark.parametrize(
+    ("text", "defaults", "split"),
+    [
+        ("", None, False),
+        ("max_wait_ms = 1", None, False),
+        ("max_batch_size = 32", None, True),
+        ("max_batch_size = 8\nallowed_batch_sizes = [8]", None, True),
+        ("", ServableSettings(max_batch_size=1000), True),
+    ],
+)
+def test_calls_are_split_where_somebody_said_how_many_rows_run_together(
+    tmp_path: Path, text: str, defaults: ServableSettings | None, split: bool
+) -> None:
+    (tmp_path / "salver.toml").write_text(text)
+    assert read_settings(tmp_path / "salver.toml", defaults).policy()["split_calls"] is split

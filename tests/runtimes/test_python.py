@@ -152,6 +152,7 @@ def test_the_time_limit_of_the_settings_wins(settings: dict[str, Any], limit: fl
                 "allowed_batch_sizes": (),
                 "max_waiting_batches": None,
                 "max_call_rows": None,
+                "split_calls": True,
                 "batching": None,
             },
         ),

@@ -49,6 +49,8 @@ pub struct Policy {
     pub max_waiting_batches: Option<usize>,
     /// The most rows of one call.
     pub max_call_rows: Option<usize>,
+    /// A call of more rows than may run together runs in pieces of so many; otherwise its rows run by themselves.
+    pub split_calls: bool,
 }
 
 impl Default for Policy {
@@ -62,6 +64,7 @@ impl Default for Policy {
             allowed_batch_sizes: Vec::new(),
             max_waiting_batches: None,
             max_call_rows: None,
+            split_calls: true,
         }
     }
 }

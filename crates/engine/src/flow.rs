@@ -42,6 +42,13 @@ impl Fragment {
         head
     }
 
+    /// How many of its rows are of so many bytes at most, with all of their values.
+    pub fn rows_within(&self, bytes: usize) -> usize {
+        let row = |value: &Tensor| value.weight().div_ceil(value.rows().max(1));
+        let row: usize = self.values.iter().map(row).sum();
+        bytes / row.max(1)
+    }
+
     /// The rows of one value. Plans are checked when an engine is made and calls when they are submitted, so
     /// `index` is always there.
     pub fn value(&self, index: usize) -> Tensor {
@@ -171,6 +178,7 @@ mod tests {
         let head = rest.cut(3);
         assert_eq!((head.first, head.rows, head.value(0).bytes()), (10, 3, &[1, 2, 3][..]));
         assert_eq!((rest.first, rest.rows, rest.value(0).bytes()), (13, 1, &[4][..]));
+        assert_eq!(rest.rows_within(3), 3);
         assert_eq!((rest.cut(9).rows, rest.rows), (1, 0));
     }
 }

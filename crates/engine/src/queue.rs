@@ -20,7 +20,13 @@ pub(crate) struct Rule {
     pub room: usize,
     /// The most rows of one call.
     pub longest_call: usize,
+    /// Whether a call of more than `max` rows is cut into pieces of so many.
+    pub split_calls: bool,
 }
+
+/// Rows of one call that are not split run in pieces of so many bytes all the same: while it runs, a model takes many
+/// times what it is given.
+const LARGEST_PIECE: usize = 16 << 20;
 
 impl Rule {
     pub fn of(stage: &StageSpec) -> Rule {
@@ -32,7 +38,9 @@ impl Rule {
         let wait = (stage.policy.max_wait_ms * 1e6) as u64;
         let room = stage.policy.max_waiting_batches.map_or(usize::MAX, |batches| batches.saturating_mul(max));
         let longest_call = stage.policy.max_call_rows.unwrap_or(usize::MAX);
-        Rule { max, wait, row_by_row: stage.policy.row_by_row, room, longest_call }
+        let row_by_row = stage.policy.row_by_row;
+        let split_calls = stage.policy.split_calls || row_by_row || stage.batching != Batching::Batched;
+        Rule { max, wait, row_by_row, room, longest_call, split_calls }
     }
 }
 
@@ -74,8 +82,14 @@ impl Family {
         self.fragments.push_front(fragment);
     }
 
-    /// Takes up to `limit` rows of what `sieve` lets through. Only a fragment that alone exceeds it is cut.
-    fn gather(&mut self, limit: usize, sieve: &mut impl FnMut(Fragment) -> Option<Fragment>) -> (Vec<Fragment>, Stop) {
+    /// Takes up to `limit` rows of what `sieve` lets through. Only a fragment that alone exceeds it is cut, or run by
+    /// itself.
+    fn gather(
+        &mut self,
+        limit: usize,
+        split_calls: bool,
+        sieve: &mut impl FnMut(Fragment) -> Option<Fragment>,
+    ) -> (Vec<Fragment>, Stop) {
         let (mut taken, mut rows) = (Vec::with_capacity(self.fragments.len().min(limit)), 0);
         while rows < limit {
             let Some(head) = self.pop() else { return (taken, Stop::Empty) };
@@ -84,7 +98,11 @@ impl Family {
                 rows += head.rows;
                 taken.push(head);
             } else if rows == 0 {
-                taken.push(head.cut(limit));
+                let piece = if split_calls { limit } else { limit.max(head.rows_within(LARGEST_PIECE)) };
+                taken.push(head.cut(piece));
+                if head.rows == 0 {
+                    return (taken, Stop::Full);
+                }
                 self.push_front(head);
                 return (taken, Stop::Split);
             } else {
@@ -255,7 +273,7 @@ impl Queue {
         let max = self.rule.max;
         let limit = share.unwrap_or(max).clamp(1, max);
         let before = family.rows;
-        let (fragments, stop) = family.gather(limit, sieve);
+        let (fragments, stop) = family.gather(limit, self.rule.split_calls, sieve);
         let rows = count(&fragments);
         let waited = fragments.first().is_some_and(|head| head.queued.saturating_add(self.rule.wait) <= now);
         if rows == 0 || !(waited || rows + family.rows >= max) {

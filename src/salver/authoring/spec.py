@@ -114,6 +114,8 @@ class Policy:
     """How many batches' rows may wait; calls that come when there is no room are refused."""
     max_call_rows: int | None = None
     """The most rows of one call."""
+    split_calls: bool = True
+    """Whether a call of more rows than may run together is cut into pieces; otherwise its rows run by themselves."""
 
 
 @dataclass(frozen=True)

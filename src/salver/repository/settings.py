@@ -13,7 +13,7 @@ from salver.repository.policies import Latest, VersionPolicy
 FILE = "salver.toml"
 
 POLICY = ("max_batch_size", "max_wait_ms", "allowed_batch_sizes", "max_waiting_batches", "max_call_rows")
-"""The settings that are, by the same names, the policy by which a model forms batches."""
+"""The settings that are, by the same names, of the policy by which a model forms batches."""
 
 _MOST_THREADS = 1024
 
@@ -69,6 +69,15 @@ class ServableSettings:
         """Which of these were said of this servable, and say something else than their default."""
         defaults = ServableSettings()
         return [name for name in names if name not in self.assumed and getattr(self, name) != getattr(defaults, name)]
+
+    def policy(self) -> dict[str, Any]:
+        """The fields of the policy by which a model forms batches.
+
+        If nobody said how many rows run together, that is not asked of the rows of one call.
+        """
+        default = ServableSettings().max_batch_size
+        usual = "max_batch_size" in self.assumed and self.max_batch_size == default and not self.allowed_batch_sizes
+        return self.named(POLICY) | {"split_calls": not usual}
 
     def named(self, names: Iterable[str]) -> dict[str, Any]:
         """These, by their names."""

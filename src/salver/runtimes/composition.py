@@ -105,7 +105,8 @@ def _with_rows(spec: StageSpec, stage: OnnxStage, inputs: tuple[Port, ...], outp
         raise Unusable(stage.file, what, "declare it without batching, or export it with one leading dimension")
     rows = [port if index in stage.whole_inputs else without_leading([port])[0] for index, port in enumerate(inputs)]
     # A batch is filled up to the length that the model wants, and must not be longer.
-    policy = replace(spec.policy, max_batch_size=min([spec.policy.max_batch_size, *fixed]))
+    most, split_calls = min([spec.policy.max_batch_size, *fixed]), spec.policy.split_calls or bool(fixed)
+    policy = replace(spec.policy, max_batch_size=most, split_calls=split_calls)
     return replace(spec, inputs=tuple(rows), outputs=without_leading(outputs), unbatched=None, policy=policy)
 
 

@@ -12,7 +12,7 @@ from salver import _native
 from salver.authoring.spec import Policy, Port, Servable, StageSpec, one_stage
 from salver.problems import Unusable
 from salver.repository.scan import Kind, VersionFolder
-from salver.repository.settings import FILE, POLICY, OnnxSettings
+from salver.repository.settings import FILE, OnnxSettings
 from salver.runtimes.base import Host, Loaded, Trial
 from salver.runtimes.batching import leading_problem, unbatched_reason, without_leading
 from salver.runtimes.samples import guesses, two_rows
@@ -115,7 +115,7 @@ def describe(folder: VersionFolder, model: _native.OnnxModel) -> Servable:
     reason = _batching(folder, model, inputs, outputs)
     if reason is None:
         inputs, outputs = without_leading(inputs), without_leading(outputs)
-    policy = Policy(**folder.settings.named(POLICY))
+    policy = Policy(**folder.settings.policy())
     stage = StageSpec(folder.artefact.name, inputs, outputs, reason, policy)
     return Servable(folder.servable, folder.version, NAME, (one_stage(folder.settings.method, stage),), (stage,))
 

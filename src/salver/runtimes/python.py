@@ -186,8 +186,10 @@ def _assignment(folder: VersionFolder, device_id: int | None) -> Assignment:
         return Assignment(file, "salver.workers.servable.load", "load_servable", paths, named)
     said = folder.settings.named(_SAID)
     if _is_onnx(folder):
-        own = {"instances": folder.settings.instances, "options": asdict(folder.settings.onnx)}
+        own = folder.settings.named(["instances"])
+        own |= {"options": asdict(folder.settings.onnx), "assumed": sorted(folder.settings.assumed)}
         return Assignment(file, "salver.workers.plain_onnx", "load_plain_onnx", {"file": file}, named | said | own)
+    said |= folder.settings.policy()
     if folder.artefact.name == SAVED_MODEL:
         said["options"] = asdict(folder.settings.saved_model)
     return Assignment(file, "salver.workers.plain_model", "load_plain_model", {"file": file}, named | said)

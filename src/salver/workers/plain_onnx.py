@@ -1,6 +1,6 @@
 """A version that is nothing but an ONNX model, for a worker whose server is elsewhere."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,17 @@ from salver.runtimes import onnx
 from salver.workers.program import Program
 
 
-def load_plain_onnx(file: Path, name: str, version: int, options: Mapping[str, Any], **said: Any) -> Program:
+def load_plain_onnx(
+    file: Path, name: str, version: int, options: Mapping[str, Any], assumed: Iterable[str], **said: Any
+) -> Program:
     """The program whose only method runs this file, as a server on this host would serve it.
 
-    `options` are the fields of OnnxSettings, and `said` those of ServableSettings that mean something. Raises Unusable.
+    `options` are the fields of OnnxSettings, and `said` those of ServableSettings that mean something; `assumed` are
+    those of them that nobody said. Raises Unusable.
     """
     own = OnnxSettings(**{**options, "providers": tuple(options["providers"])})
-    folder = VersionFolder(name, version, file, ServableSettings(**said, onnx=own), folder=file.parent)
+    settings = ServableSettings(**said, onnx=own, assumed=frozenset(assumed))
+    folder = VersionFolder(name, version, file, settings, folder=file.parent)
     servable = onnx.describe(folder, onnx.open_model(file, own, file.parent.parent / FILE))
     stage = OnnxStage(
         0,

@@ -72,7 +72,7 @@ pub fn varied() -> Servable {
     let mut single = stage("single", 1, 1, policy());
     single.batching = Batching::Unbatched("for the test".into());
     let stages = vec![
-        stage("plain", 1, 1, Policy { max_batch_size: 4, ..policy() }),
+        stage("plain", 1, 1, Policy { max_batch_size: 4, split_calls: false, ..policy() }),
         stage("waits", 2, 2, Policy { max_batch_size: 8, max_wait_ms: 0.001, ..policy() }),
         single,
         stage("shares", 1, 1, Policy { max_batch_size: 6, row_by_row: true, retry_lost: true, ..policy() }),

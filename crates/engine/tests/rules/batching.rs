@@ -87,6 +87,42 @@ fn a_queue_without_room_refuses_calls_unless_it_is_empty() {
 }
 
 #[test]
+fn a_call_that_is_not_split_runs_in_one_piece_by_itself() {
+    let mut bench = Bench::of(Policy { split_calls: false, ..policy(4) });
+    for rows in [3, 9, 1] {
+        bench.submit(0, rows, 1);
+    }
+    let lane = bench.lane();
+    for (rows, reason) in [(3, Reason::Full), (9, Reason::Full), (1, Reason::IdleExecutor)] {
+        let batch = bench.take(0, lane);
+        assert_eq!((batch.rows, batch.reason), (rows, reason));
+        bench.finish(batch);
+    }
+}
+
+#[test]
+fn a_call_of_very_many_bytes_is_cut_into_pieces_that_a_model_can_take() {
+    const NUMBERS_OF_A_MIB: usize = (1 << 20) / size_of::<u64>();
+    let mut bench = Bench::of(Policy { split_calls: false, ..policy(4) });
+    bench.submit(0, 40, NUMBERS_OF_A_MIB);
+    let lane = bench.lane();
+    for (rows, reason) in [(16, Reason::Split), (16, Reason::Split), (8, Reason::Full)] {
+        let batch = bench.take(0, lane);
+        assert_eq!((batch.rows, batch.reason), (rows, reason));
+        bench.finish(batch);
+    }
+}
+
+#[test]
+fn where_rows_run_one_by_one_a_call_is_split_whatever_its_policy_says() {
+    let mut bench = Bench::of(Policy { split_calls: false, row_by_row: true, ..policy(4) });
+    bench.submit(0, 9, 1);
+    let lane = bench.lane();
+    let batch = bench.take(0, lane);
+    assert_eq!(batch.rows, 4);
+}
+
+#[test]
 fn calls_of_too_many_rows_are_refused() {
     let mut bench = Bench::of(Policy { max_call_rows: Some(4), ..policy(2) });
     bench.submit(0, 4, 1);

@@ -112,14 +112,15 @@ def _described(
     """What a model with these whole tensors takes and gives for one row. Raises Unusable."""
     reason = _unbatched(model, inputs, outputs, code)
     if reason is not None and _is_of_texts(inputs, outputs, code):
-        policy = replace(model.policy, max_batch_size=1)
+        policy = replace(model.policy, max_batch_size=1, split_calls=True)
         ports = ModelPorts(without_leading(inputs), without_leading(outputs), None, policy)
         return LoadedModel(model, file, ports, code, one_by_one=reason)
     if reason is not None:
         return LoadedModel(model, file, ModelPorts(inputs, outputs, reason, model.policy), code)
     rows = _fixed_rows(model, inputs, outputs)
-    most = model.policy.max_batch_size
-    policy = replace(model.policy, max_batch_size=most if rows is None else min(rows, most))
+    policy = model.policy
+    if rows is not None:
+        policy = replace(policy, max_batch_size=min(rows, policy.max_batch_size), split_calls=True)
     ports = ModelPorts(without_leading(inputs), without_leading(outputs), None, policy)
     return LoadedModel(model, file, ports, code, rows)
 
