@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{DType, Shape, Tensor};
+use crate::{DType, Shape, Tensor, MAX_RANK};
 
 /// One axis of a row: a fixed length, or any length under a name that may be empty.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -39,10 +39,14 @@ impl Port {
         Tensor::absent(rows)
     }
 
-    /// Whether a row of this shape is what the port declares.
+    /// The most dimensions of a row: rows become tensors with one in front.
+    pub const MAX_ROW_RANK: usize = MAX_RANK - 1;
+
+    /// Whether a row of this shape is what the port declares, and can be a row at all.
     pub fn admits(&self, row: &[usize]) -> bool {
-        let Some(dims) = &self.dims else { return true };
-        dims.len() == row.len() && dims.iter().zip(row).all(|(dim, &length)| dim.admits(length))
+        let declared =
+            |dims: &Vec<Dim>| dims.len() == row.len() && dims.iter().zip(row).all(|(dim, &length)| dim.admits(length));
+        row.len() <= Port::MAX_ROW_RANK && self.dims.as_ref().is_none_or(declared)
     }
 
     /// Whether a row is bytes one after the other, uint8 in one dimension, so that a file can be its value.
@@ -102,6 +106,14 @@ mod tests {
         assert!(!image.admits(&[3]));
         assert!(port(None).admits(&[1, 2, 3]));
         assert_eq!(image.fixed_shape(), None);
+    }
+
+    #[test]
+    fn no_row_has_as_many_dimensions_as_a_tensor_may() {
+        for (rank, admitted) in [(63, true), (64, false), (65, false)] {
+            assert_eq!(port(None).admits(&vec![1; rank]), admitted, "{rank}");
+            assert_eq!(port(Some(vec![Dim::Fixed(1); rank])).admits(&vec![1; rank]), admitted, "{rank}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::{Code, DType, Dim};
+use crate::{Code, DType, Dim, Port};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -222,6 +222,19 @@ impl Error {
     /// Whether a batch that failed so may have done it because of a single row.
     pub const fn may_be_a_row(&self) -> bool {
         matches!(self, Error::Failed { .. } | Error::Author { fault: Fault::Raised, .. })
+    }
+
+    /// Why a port does not admit a row that was sent as `given`: with the leading dimension where it is `batched`.
+    pub fn row_shape(servable: &str, port: &Port, given: Vec<i64>, batched: bool) -> Error {
+        let (servable, input) = (servable.to_string(), port.name.clone());
+        match &port.dims {
+            Some(dims) => Error::InputShape { servable, input, given, declared: dims.clone(), batched },
+            None => {
+                let (rank, most) = (given.len() - usize::from(batched && !given.is_empty()), Port::MAX_ROW_RANK);
+                let detail = format!("a row of it has {rank} dimensions, more than the {most} that a row may have");
+                Error::InputValue { servable, input, detail }
+            }
+        }
     }
 
     pub fn internal(detail: impl Into<String>) -> Error {

@@ -17,5 +17,5 @@ pub use dtype::DType;
 pub use error::{Error, Fault, Resource, Result, Shown};
 pub use part::{join_columns, Answer, Item, Part, Signature};
 pub use servable::{Batching, Method, Origin, Plan, Policy, Rpc, Servable, Service, Source, StageSpec, Step};
-pub use shape::Shape;
+pub use shape::{Shape, MAX_RANK};
 pub use tensor::{aligned, Data, Tensor};

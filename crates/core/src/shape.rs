@@ -1,5 +1,11 @@
 use smallvec::SmallVec;
 
+/// The most dimensions a tensor may have: numpy's own limit.
+pub const MAX_RANK: usize = 64;
+
+/// The most elements a shape may ask for, so that of any type their bytes can be counted by a machine word.
+const MOST_ELEMENTS: usize = isize::MAX as usize / 8;
+
 /// The lengths of a tensor's axes, outermost first.
 #[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct Shape(SmallVec<[usize; 5]>);
@@ -38,7 +44,8 @@ impl Shape {
         self.0.len()
     }
 
-    /// The number of elements, or `None` if it does not fit a machine word.
+    /// The number of elements; `None` if no memory could hold them, or if it could not but for a length of zero.
+    /// Frameworks refuse such lengths even where there is nothing to hold.
     pub fn elements(&self) -> Option<usize> {
         elements(&self.0)
     }
@@ -49,12 +56,10 @@ impl Shape {
     }
 }
 
-/// The product of `dims`, or `None` on overflow. A zero anywhere makes it zero, whatever the rest.
 fn elements(dims: &[usize]) -> Option<usize> {
-    if dims.contains(&0) {
-        return Some(0);
-    }
-    dims.iter().try_fold(1usize, |all, &dim| all.checked_mul(dim))
+    let lengths = dims.iter().filter(|&&dim| dim != 0);
+    let product = lengths.copied().try_fold(1usize, usize::checked_mul).filter(|&product| product <= MOST_ELEMENTS)?;
+    Some(if dims.contains(&0) { 0 } else { product })
 }
 
 impl std::fmt::Display for Shape {
@@ -65,13 +70,22 @@ impl std::fmt::Display for Shape {
 
 #[cfg(test)]
 mod tests {
-    use super::Shape;
+    use super::{Shape, MOST_ELEMENTS};
 
     #[test]
     fn elements_multiply_and_refuse_to_overflow() {
         assert_eq!(Shape::new([]).elements(), Some(1));
         assert_eq!(Shape::new([3, 4]).elements(), Some(12));
         assert_eq!(Shape::new([usize::MAX, 2]).elements(), None);
-        assert_eq!(Shape::new([usize::MAX, 2, 0]).elements(), Some(0));
+        assert_eq!(Shape::new([MOST_ELEMENTS]).elements(), Some(MOST_ELEMENTS));
+        assert_eq!(Shape::new([MOST_ELEMENTS + 1]).elements(), None);
+    }
+
+    #[test]
+    fn a_zero_makes_no_elements_but_excuses_no_length() {
+        assert_eq!(Shape::new([3, 0, 4]).elements(), Some(0));
+        assert_eq!(Shape::new([0, MOST_ELEMENTS]).elements(), Some(0));
+        assert_eq!(Shape::new([usize::MAX, 2, 0]).elements(), None);
+        assert_eq!(Shape::new([0, 1 << 62]).elements(), None);
     }
 }

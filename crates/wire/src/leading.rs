@@ -89,13 +89,8 @@ impl Check<'_> {
             return Err(Error::InputValue { servable: self.model.into(), input: port.name.clone(), detail });
         }
         let lengths: Option<SmallVec<[usize; 5]>> = given.iter().map(|&dim| usize::try_from(dim).ok()).collect();
-        lengths.and_then(|lengths| self.with_rows(port, &lengths)).ok_or_else(|| Error::InputShape {
-            servable: self.model.into(),
-            input: port.name.clone(),
-            given: given.to_vec(),
-            declared: port.dims.clone().unwrap_or_default(),
-            batched: self.contract.batched,
-        })
+        let wrong = || Error::row_shape(self.model, port, given.to_vec(), self.contract.batched);
+        lengths.and_then(|lengths| self.with_rows(port, &lengths)).ok_or_else(wrong)
     }
 
     /// The shape with the rows in front: those given, or one where the request left them out.

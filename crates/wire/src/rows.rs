@@ -5,9 +5,6 @@ use salver_core::{join_columns, Answer, Error, Item, Part, Port, Result, Shape, 
 /// One value per declared input or output, each with a leading dimension of 1.
 pub(crate) type Row = Vec<Tensor>;
 
-/// The most dimensions a tensor may have: numpy's own limit.
-pub(crate) const MAX_RANK: usize = 64;
-
 /// The most rows of a call that are sent one by one. Each takes far more memory than its bytes.
 const MOST_ROWS: usize = 100_000;
 

@@ -1,7 +1,7 @@
 //! Columns of tensors in frames: what they are in `meta`, their data in `payload` or in the arena.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use salver_core::{DType, Data, Shape, Tensor};
+use salver_core::{DType, Data, Shape, Tensor, MAX_RANK};
 
 use super::arena::{Incoming, Outgoing};
 use super::frame::Meta;
@@ -14,9 +14,6 @@ const SHARED_FROM: usize = 16 * 1024;
 
 /// Inline columns begin at multiples of this.
 const ALIGNMENT: usize = 64;
-
-/// The most dimensions of a tensor; numpy's own limit.
-const MAX_RANK: usize = 64;
 
 const INLINE: u8 = 0;
 const IN_ARENA: u8 = 1;

@@ -113,10 +113,8 @@ impl Input<'_> {
     }
 
     fn wrong_shape(&self, given: &Shape) -> Error {
-        let (servable, input) = (self.servable.to_string(), self.port.name.clone());
         let given = given.dims().iter().map(|&dim| i64::try_from(dim).unwrap_or(i64::MAX)).collect();
-        let declared = self.port.dims.clone().unwrap_or_default();
-        Error::InputShape { servable, input, given, declared, batched: false }
+        Error::row_shape(self.servable, self.port, given, false)
     }
 }
 

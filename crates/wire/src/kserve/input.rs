@@ -1,8 +1,8 @@
 use salver_core::Error;
+pub(super) use salver_core::MAX_RANK;
 use smallvec::SmallVec;
 
 pub(super) use crate::leading::{bad_request, MAX_TENSORS};
-pub(super) use crate::rows::MAX_RANK;
 pub(super) use crate::text::Text;
 
 /// What a request says of one input, before its data.

@@ -51,17 +51,21 @@ impl Admit<'_> {
             let given = dtypes::name(dtype).to_string();
             return Err(Error::InputType { servable: servable(), input: input(), index, given, declared });
         }
-        let Some(dims) = &port.dims else { return Ok(shape) };
+        let admitted = |shape: Shape| match port.admits(shape.dims()) {
+            true => Ok(shape),
+            false => {
+                let given = shape.dims().iter().map(|&dim| i64::try_from(dim).unwrap_or(i64::MAX)).collect();
+                Err(Error::row_shape(&self.servable.name, port, given, false))
+            }
+        };
+        if port.dims.is_none() {
+            return admitted(shape);
+        }
         let Some(width) = dtype.size() else {
             let count = |wanted| Error::InputElements { servable: servable(), input: input(), given: 1, wanted };
             return shape_of_one(port).map_err(count);
         };
-        let Some(fixed) = port.fixed_shape() else {
-            let given = shape.dims().iter().map(|&dim| i64::try_from(dim).unwrap_or(i64::MAX)).collect();
-            let declared = dims.clone();
-            let wrong = || Error::InputShape { servable: servable(), input: input(), given, declared, batched: false };
-            return port.admits(shape.dims()).then_some(shape).ok_or_else(wrong);
-        };
+        let Some(fixed) = port.fixed_shape() else { return admitted(shape) };
         let wanted = fixed.elements().unwrap_or(usize::MAX).saturating_mul(width);
         let wrong = || Error::InputSize { servable: servable(), input: input(), index, given: size, wanted };
         (size == wanted).then_some(fixed).ok_or_else(wrong)

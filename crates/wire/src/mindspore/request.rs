@@ -7,7 +7,7 @@ use super::admit::{text_shape, Admit};
 use super::errors::Failure;
 use super::{dtypes, reply};
 use crate::protobuf::{Fields, Value};
-use crate::rows::{Gather, Row, Rows, MAX_RANK};
+use crate::rows::{Gather, Row, Rows};
 use crate::{Exchange, GrpcReply, Target};
 
 /// The message's name in errors.
@@ -197,14 +197,14 @@ fn dims(mut fields: Fields<'_>) -> Result<Vec<i64>> {
             (1, Value::Varint(dim)) => dims.push(dim as i64),
             (1, value) => {
                 let mut packed = fields.within(fields.span(value)?);
-                while !packed.is_empty() && dims.len() <= MAX_RANK {
+                while !packed.is_empty() && dims.len() <= Port::MAX_ROW_RANK {
                     dims.push(packed.varint()? as i64);
                 }
             }
             _ => {}
         }
-        if dims.len() > MAX_RANK {
-            return Err(fields.broken(format!("a shape has more than {MAX_RANK} dimensions")));
+        if dims.len() > Port::MAX_ROW_RANK {
+            return Err(fields.broken(format!("a shape has more than {} dimensions", Port::MAX_ROW_RANK)));
         }
     }
     Ok(dims)

@@ -135,6 +135,15 @@ fn a_call_of_very_many_rows_is_refused_as_a_whole() {
     assert_eq!(call(&servable, &rows(100_001)), (400, failure("INVALID_ARGUMENT", message)));
 }
 
+#[test]
+fn a_row_leaves_room_for_the_rows_dimension() {
+    let servable = echo(vec![port("x", DType::F32, None)]);
+    let nested = |depth: usize| format!(r#"{{"x":{}1.0{}}}"#, "[".repeat(depth), "]".repeat(depth));
+    assert_eq!(call(&servable, &nested(63)), (200, nested(63)));
+    let told = "input 'x' of servable 'echo': a row of it has 64 dimensions, more than the 63 that a row may have";
+    assert_eq!(call(&servable, &nested(64)), (400, failure("INVALID_ARGUMENT", told)));
+}
+
 fn any_row(dtype: DType) -> impl Strategy<Value = Tensor> {
     let dims = prop::collection::vec(0usize..4, 0..3);
     (dims, any::<u8>(), "\\PC{0,8}").prop_map(move |(dims, seed, word)| {

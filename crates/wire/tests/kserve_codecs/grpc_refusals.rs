@@ -201,8 +201,10 @@ fn rows_that_take_no_bytes_are_bounded() {
         parts(request.encode_to_vec().into(), &method)
     };
     assert_eq!(empty(3).unwrap()[0].rows(), 3);
-    let text = "the shape [9223372036854775807, 0] of input 'x' for model 'm' has too many empty rows";
-    assert_eq!(grpc_status(&empty(i64::MAX).unwrap_err(), "").message, text);
+    for (rows, what) in [(1 << 40, "empty rows"), (i64::MAX, "elements")] {
+        let text = format!("the shape [{rows}, 0] of input 'x' for model 'm' has too many {what}");
+        assert_eq!(grpc_status(&empty(rows).unwrap_err(), "").message, text);
+    }
 }
 
 #[test]

@@ -51,6 +51,17 @@ fn a_recorded_refusal() {
 }
 
 #[test]
+fn a_row_leaves_room_for_the_rows_dimension() {
+    let echoed = |rank| {
+        let row = instance([("x", floats(&vec![1; rank], &[1.0]))]);
+        call(&echo(), request(vec![row]), |part| Ok(part.into_columns()))
+    };
+    assert_eq!(read(&echoed(63)).instances.len(), 1);
+    let refused = echoed(64);
+    assert!(refused.message.contains("a shape has more than 63 dimensions"), "{}", refused.message);
+}
+
+#[test]
 fn the_target_is_as_the_spec_says() {
     let target = |version| Target { servable: "add", version, method: Some("add_common"), label: None, dotted: false };
     assert_eq!(parse(TWO_INSTANCES).target(), Ok(target(None)));

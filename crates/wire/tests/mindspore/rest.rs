@@ -96,6 +96,22 @@ fn requests_that_are_wrong_are_told_so_as_a_whole() {
 }
 
 #[test]
+fn a_row_leaves_room_for_the_rows_dimension() {
+    let nested = |leaf: &str, depth: usize| format!("{}{leaf}{}", "[".repeat(depth), "]".repeat(depth));
+    let sized =
+        |depth: usize| format!(r#"{{"b64": "AA==", "type": "int8", "shape": [{}]}}"#, vec!["1"; depth].join(","));
+    let instance = |value: String| format!(r#"{{"instances": {{"x": {value}}}}}"#);
+    let at = |depth| [nested("1", depth), nested(r#""a""#, depth), sized(depth)];
+    for (row, too_deep) in at(63).into_iter().zip(at(64)) {
+        let same = |part: Part| Ok(part.into_columns());
+        let answered = ask(&echo(), &instance(row), same);
+        assert!(!answered.contains("error_msg"), "{answered}");
+        let refused = ask(&echo(), &instance(too_deep), |_| panic!("a row that is none"));
+        assert!(refused.contains("error_msg"), "{refused}");
+    }
+}
+
+#[test]
 fn instances_fail_one_by_one_unless_all_fail_alike() {
     let good = r#"{"x1": [1.0, 2.0, 3.0, 4.0], "x2": [[1.0, 1.0], [1.0, 1.0]]}"#;
     let bad = r#"{"x1": [1, 2, 3, 4], "x2": [[1.0, 1.0], [1.0, 1.0]]}"#;

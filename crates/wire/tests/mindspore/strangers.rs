@@ -115,6 +115,6 @@ fn a_shape_of_very_many_dimensions_is_refused() {
     let reply = call(&add(), request.encode_to_vec().into(), sum);
     assert_eq!(
         (reply.code, reply.message.as_str()),
-        (3, "malformed PredictRequest: a shape has more than 64 dimensions")
+        (3, "malformed PredictRequest: a shape has more than 63 dimensions")
     );
 }

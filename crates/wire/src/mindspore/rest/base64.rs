@@ -3,10 +3,8 @@
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
 use bytes::Bytes;
-use salver_core::{DType, Shape, Tensor};
+use salver_core::{DType, Port, Shape, Tensor};
 use serde_json::{Map, Value};
-
-use crate::rows::MAX_RANK;
 
 const TYPES: [(&str, DType); 17] = [
     ("int8", DType::I8),
@@ -74,7 +72,7 @@ fn shape(value: Option<&Value>) -> Result<Shape, String> {
         dims.iter().map(|dim| dim.as_u64().and_then(|dim| usize::try_from(dim).ok())).collect();
     let lengths = lengths.ok_or_else(wrong)?;
     let outer = lengths.split_last().map_or(&[][..], |(_, outer)| outer);
-    match outer.contains(&0) || lengths.len() > MAX_RANK {
+    match outer.contains(&0) || lengths.len() > Port::MAX_ROW_RANK {
         true => Err(format!("json object, key is 'shape', invalid shape value {}", Value::Array(dims.clone()))),
         false => Ok(Shape::new(lengths)),
     }

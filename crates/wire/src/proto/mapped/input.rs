@@ -243,7 +243,7 @@ impl<'a> Request<'a> {
         for length in lengths {
             Number::read(&shape.kind(), length, fields, &mut |number| {
                 let length = match number {
-                    Number::Int(length) => usize::try_from(length).ok().filter(|_| dims.len() < crate::rows::MAX_RANK),
+                    Number::Int(length) => usize::try_from(length).ok().filter(|_| dims.len() < Port::MAX_ROW_RANK),
                     _ => None,
                 };
                 dims.push(length.ok_or_else(|| self.wrong(port, &"its shape is none"))?);
@@ -253,9 +253,7 @@ impl<'a> Request<'a> {
         let shape = Shape::new(dims.iter().copied());
         if !port.admits(&dims) {
             let given = dims.iter().map(|&dim| i64::try_from(dim).unwrap_or(i64::MAX)).collect();
-            let (servable, input) = (self.servable.to_string(), port.name.clone());
-            let declared = port.dims.clone().unwrap_or_default();
-            return Err(Error::InputShape { servable, input, given, declared, batched: false });
+            return Err(Error::row_shape(self.servable, port, given, false));
         }
         let wrong_count = |given| {
             let (servable, input) = (self.servable.to_string(), port.name.clone());

@@ -1,12 +1,11 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use salver_core::{DType, Data, Error, Shape};
+use salver_core::{DType, Data, Error, Shape, MAX_RANK};
 use smallvec::SmallVec;
 
 use super::{typed, Budget};
 use crate::protobuf::Fields;
-use crate::rows::MAX_RANK;
 use crate::tensorflow::dtypes;
 
 /// A tensor as a request gives it, not yet compared with a contract.

@@ -67,6 +67,7 @@ fn every_way_to_encode_a_message_is_read() {
 #[test]
 fn requests_that_are_no_rows_are_refused() {
     let document = |document: &str| encoded("Kinds", document);
+    let tensor = |shape: &[&str]| format!(r#"{{"tensor":{{"shape":[{}]}}}}"#, shape.join(","));
     let cases = [
         ("uint8", "i32", document(r#"{"i32":256}"#), "input 'x' of servable 's': 256 is no uint8"),
         ("uint8", "i32", document(r#"{"i32":-1}"#), "-1 is no uint8"),
@@ -86,6 +87,8 @@ fn requests_that_are_no_rows_are_refused() {
             "has 1 elements, but its shape needs 2",
         ),
         ("float32", "tensor", document(r#"{"tensor":{"shape":[-1],"values":[1]}}"#), "its shape is none"),
+        ("float32", "tensor", document(&tensor(&["1"; 64])), "its shape is none"),
+        ("float32", "tensor", document(&tensor(&["4611686018427387904", "0"])), "has 0 elements"),
         ("float32[2,n]", "tensor", document(r#"{"tensor":{"shape":[1,1],"values":[1]}}"#), "has shape [1, 1]"),
         ("str", "text_tensor", document(r#"{"textTensor":{"shape":[2],"values":["a"]}}"#), "has 1 elements"),
         ("int32", "i32", b"\x10".to_vec(), "malformed request message"),
