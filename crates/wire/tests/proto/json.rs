@@ -29,6 +29,9 @@ fn every_kind_has_its_form() {
         r#"{"object":{"a":[1.0,null,{"b":true}]},"value":"text","list":[1.5,"b"]}"#,
         r#"{"value":null}"#,
         r#"{"mask":"name,inner.size","empty":{}}"#,
+        r#"{"wDouble":"NaN"}"#,
+        r#"{"wDouble":"-Infinity"}"#,
+        r#"{"any":{"@type":"type.googleapis.com/google.protobuf.DoubleValue","value":"Infinity"}}"#,
         r#"{"wDouble":0.0,"wI64":"0","wBool":false,"wText":"","wData":""}"#,
         r#"{"camelCase":"a","MetaData":"b","other name":"c"}"#,
     ];
@@ -172,6 +175,46 @@ fn what_has_no_form_cannot_be_written() {
     assert!(json::write(&mut out, &message, Names::Json).is_err());
     assert_eq!(out, b"kept");
     assert!(!message.encode_to_vec().is_empty());
+}
+
+/// A field of messages, encoded.
+fn field(number: u8, content: &[u8]) -> Vec<u8> {
+    let tag = u32::from(number) << 3 | 2;
+    let mut bytes = Vec::new();
+    prost::encoding::encode_varint(u64::from(tag), &mut bytes);
+    prost::encoding::encode_varint(content.len() as u64, &mut bytes);
+    [bytes, content.to_vec()].concat()
+}
+
+#[test]
+fn an_any_that_was_never_packed_is_an_empty_object() {
+    assert_eq!(shown("Kinds", &field(33, b"")), r#"{"any":{}}"#);
+}
+
+#[test]
+fn numbers_that_json_has_none_for_are_no_values_of_its_own() {
+    let bytes = field(35, &[&[0x11][..], &f64::NAN.to_le_bytes()].concat());
+    let message = DynamicMessage::decode(message("Kinds"), bytes.as_slice()).unwrap();
+    let error = json::write(&mut Vec::new(), &message, Names::Json).unwrap_err();
+    assert_eq!(error.text, "a google.protobuf.Value of NaN has no form");
+}
+
+#[test]
+fn messages_packed_in_one_another_are_written_to_a_depth() {
+    let packed = |depth: usize| {
+        let any = |inner: Vec<u8>| {
+            let url = field(1, b"type.googleapis.com/google.protobuf.Any");
+            [url, field(2, &inner)].concat()
+        };
+        let innermost = field(1, b"type.googleapis.com/test.Inner");
+        field(33, &(0..depth).fold(innermost, |inner, _| any(inner)))
+    };
+    let write = |depth| {
+        let message = DynamicMessage::decode(message("Kinds"), packed(depth).as_slice()).unwrap();
+        json::write(&mut Vec::new(), &message, Names::Json)
+    };
+    assert!(write(100).is_ok());
+    assert!(write(10_000).unwrap_err().text.contains("nested more than"));
 }
 
 #[test]

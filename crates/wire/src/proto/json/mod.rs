@@ -1,14 +1,14 @@
 //! Messages as JSON, by proto3's mapping.
 
+mod writer;
+
 use std::collections::HashSet;
 use std::fmt;
 
-use prost_reflect::{
-    DeserializeOptions, DynamicMessage, FieldDescriptor, MessageDescriptor, ReflectMessage, SerializeOptions,
-};
+use prost_reflect::{DeserializeOptions, DynamicMessage, FieldDescriptor, MessageDescriptor};
 use serde::Deserializer;
 
-use crate::object::Object;
+use self::writer::Writer;
 
 /// What is wrong with a document, and where: `shelf.books[2].title`, empty for the document as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,20 +112,16 @@ fn locate(message: &MessageDescriptor, text: &str, error: &serde_json::Error) ->
 
 /// Writes a message. It fails for what the mapping has no form for: an `Any` of an unknown type, a time out of range.
 pub fn write(out: &mut Vec<u8>, message: &DynamicMessage, names: Names) -> Result<(), JsonError> {
-    let options = SerializeOptions::new().use_proto_field_name(names == Names::Original);
     let before = out.len();
-    let written = message.serialize_with_options(&mut serde_json::Serializer::new(&mut *out), &options);
-    written.map_err(|error| {
+    Writer::new(out, names, false).message(message).map_err(|text| {
         out.truncate(before);
-        JsonError::new("", error.to_string())
+        JsonError::new("", text)
     })
 }
 
 /// Writes a message with original names, and with the defaults of fields that have no presence.
 pub fn write_full(out: &mut Vec<u8>, message: &DynamicMessage) -> Result<(), JsonError> {
-    let options = SerializeOptions::new().use_proto_field_name(true).skip_default_fields(false);
-    let written = message.serialize_with_options(&mut serde_json::Serializer::new(out), &options);
-    written.map_err(|error| JsonError::new("", error.to_string()))
+    Writer::new(out, Names::Original, true).message(message).map_err(|text| JsonError::new("", text))
 }
 
 /// Writes one field of a message as its own document: its default if it is not set, `null` where it has none.
@@ -135,19 +131,11 @@ pub fn write_field(
     field: &FieldDescriptor,
     names: Names,
 ) -> Result<(), JsonError> {
-    let mut alone = DynamicMessage::new(message.descriptor());
-    if message.has_field(field) {
-        alone.set_field(field, message.get_field(field).into_owned());
+    if field.supports_presence() && !message.has_field(field) {
+        out.extend_from_slice(b"null");
+        return Ok(());
     }
-    let options = SerializeOptions::new().use_proto_field_name(names == Names::Original).skip_default_fields(false);
-    let mut document = Vec::new();
-    let failed = |error: serde_json::Error| JsonError::new(field.name(), error.to_string());
-    alone.serialize_with_options(&mut serde_json::Serializer::new(&mut document), &options).map_err(failed)?;
-    let members: Object<'_> = serde_json::from_slice(&document).map_err(failed)?;
-    let name = if names == Names::Original { field.name() } else { field.json_name() };
-    let value = members.0.iter().find(|(member, _)| member == name);
-    out.extend_from_slice(value.map_or("null", |(_, value)| value.get()).as_bytes());
-    Ok(())
+    Writer::new(out, names, true).field(message, field).map_err(|text| JsonError::new(field.name(), text))
 }
 
 /// Whether the mapping has a form of its own for a type, which may be no object.
