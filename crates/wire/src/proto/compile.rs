@@ -1,10 +1,15 @@
 use std::fmt;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use protox::file::{ChainFileResolver, GoogleFileResolver, IncludeFileResolver};
+use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver, IncludeFileResolver};
 use protox::{Compiler, Error};
 
 use super::known::{self, Known};
+use super::place::place;
+
+/// What some editors put in front of UTF-8.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// Why a `.proto` file is no use: a place, where there is one, what is wrong there, and perhaps the remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +55,7 @@ impl Folders {
 
     fn resolver(&self) -> ChainFileResolver {
         let mut chain = ChainFileResolver::new();
-        self.0.iter().for_each(|folder| chain.add(IncludeFileResolver::new(folder.clone())));
+        self.0.iter().for_each(|folder| chain.add(Folder::new(folder)));
         chain.add(GoogleFileResolver::new());
         chain.add(Known);
         chain
@@ -58,11 +63,16 @@ impl Folders {
 
     /// The compiler's words, with the place as a path that can be opened.
     fn explain(&self, path: &Path, error: &Error) -> CompileError {
-        // Only its debug form has the place.
+        // Only its debug form has the place, if it is known.
         let text = format!("{error:?}");
-        let text = match error.file().and_then(|name| Some((name, text.strip_prefix(name)?))) {
-            Some((name, rest)) => format!("{}{rest}", self.find(name).unwrap_or(name.into()).display()),
-            None => format!("{}: {text}", path.display()),
+        let found = error.file().and_then(|name| self.find(name));
+        let file = found.as_deref().unwrap_or(path);
+        let text = match error.file().and_then(|name| text.strip_prefix(name)) {
+            Some(rest) if rest.starts_with(':') => format!("{}{rest}", file.display()),
+            _ => match std::fs::read(file).ok().and_then(|source| place(&source, &text)) {
+                Some(place) => format!("{}:{place}: {text}", file.display()),
+                None => format!("{}: {text}", file.display()),
+            },
         };
         CompileError(text + &self.remedy(error))
     }
@@ -85,6 +95,39 @@ impl Folders {
             false => String::new(),
         }
     }
+}
+
+/// One of them. A mark at a file's beginning is passed over, as by protoc.
+struct Folder {
+    path: PathBuf,
+    files: IncludeFileResolver,
+}
+
+impl Folder {
+    fn new(path: &Path) -> Folder {
+        Folder { path: path.into(), files: IncludeFileResolver::new(path.into()) }
+    }
+}
+
+impl FileResolver for Folder {
+    fn resolve_path(&self, path: &Path) -> Option<String> {
+        self.files.resolve_path(path)
+    }
+
+    fn open_file(&self, name: &str) -> Result<File, Error> {
+        let path = self.path.join(name);
+        let marked = is_marked(&path).then(|| std::fs::read_to_string(&path).ok()).flatten();
+        match marked.as_ref().and_then(|source| source.strip_prefix(BYTE_ORDER_MARK)) {
+            Some(source) => File::from_source(name, source),
+            None => self.files.open_file(name),
+        }
+    }
+}
+
+fn is_marked(path: &Path) -> bool {
+    let mut beginning = [0; BYTE_ORDER_MARK.len()];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut beginning));
+    read.is_ok() && beginning == BYTE_ORDER_MARK.as_bytes()
 }
 
 fn shown(folder: &Path) -> String {

@@ -8,6 +8,7 @@ mod http_rule;
 pub mod json;
 mod known;
 mod mapped;
+mod place;
 mod routes;
 mod status;
 mod template;

@@ -77,7 +77,9 @@ fn what_is_wrong_is_told_with_its_place() {
             "F/a.proto:2:1: import 'lost.proto' not found; looked in 'F', and among the built-in google/protobuf/* and \
              google/api/annotations.proto",
         ),
-        ("syntax = \"proto3\";\nimport \"a.proto\";", "import cycle detected: a.proto -> a.proto"),
+        ("syntax = \"proto3\";\nimport \"a.proto\";", "F/a.proto:2:1: import cycle detected: a.proto -> a.proto"),
+        ("// \"/*\nsyntax = \"proto3\"; /* \u{e4} */\n  /* x\nmessage A {}", "F/a.proto:3:3: expected comment terminator"),
+        ("syntax = \"proto3\";\nmessage A {", "F/a.proto:2:12: expected"),
     ];
     for (index, (text, wanted)) in cases.into_iter().enumerate() {
         let error = refusal(&format!("wrong-{index}"), text);
@@ -93,5 +95,24 @@ fn files_that_cannot_be_read_are_told() {
     assert!(error.contains("a.proto"), "{error}");
     fs::write(folder.path("latin.proto"), b"// caf\xe9").unwrap();
     let error = compile(&folder.path("latin.proto"), &[]).unwrap_err().to_string();
-    assert!(error.contains("latin.proto") && error.contains("utf-8"), "{error}");
+    assert!(error.contains("latin.proto:1:7: ") && error.contains("utf-8"), "{error}");
+}
+
+#[test]
+fn a_cycle_is_told_where_it_begins() {
+    let imports = |name: &str| format!("syntax = \"proto3\";\n\n import '{name}';\n");
+    let files = [("a.proto", imports("b.proto")), ("b.proto", imports("c.proto")), ("c.proto", imports("b.proto"))];
+    let folder = Folder::new("cycle", &files.each_ref().map(|(name, text)| (*name, text.as_str())));
+    let error = compile(&folder.path("a.proto"), &[]).unwrap_err().to_string();
+    let wanted = "/b.proto:3:2: import cycle detected: a.proto -> b.proto -> c.proto -> b.proto";
+    assert!(error.ends_with(wanted), "{error}");
+}
+
+#[test]
+fn a_mark_of_the_byte_order_is_passed_over() {
+    let main = "\u{feff}syntax = \"proto3\"; import \"b.proto\"; message A { B b = 1; }";
+    let other = "\u{feff}syntax = \"proto3\"; message B {}";
+    let folder = Folder::new("mark", &[("a.proto", main), ("b.proto", other)]);
+    compile(&folder.path("a.proto"), &[]).unwrap();
+    assert!(refusal("mark-wrong", "\u{feff}message {").starts_with("F/a.proto:1:9: "));
 }
