@@ -15,14 +15,19 @@ from salver.config.settings import Config, native_settings
 
 NAMES = "subjectAltName=DNS:localhost,DNS:two,IP:127.0.0.1,IP:::1,URI:spiffe://x/y,email:a@b.c"
 # What OpenSSL tells of its own handshake.
-NOT_TOLD = {"ssl_negotiated_key_exchange_group", "peer_spiffe_id"}
+NOT_TOLD = {"ssl_negotiated_key_exchange_group"}
+# A name that would pass for another's, were it not escaped.
+FORGED = '/O=Acme, Inc.,CN=admin/OU=a\\+b;\\\\<c> "d"/OU=#1/OU= x /L=Köln/CN=client'
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=["plain", "forged"])
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With server and client certificates of version 3."""
     folder = make_certificates(tmp_path_factory.mktemp("identity"))
-    (folder / "names").write_text(NAMES)
+    (folder / "names").write_text(NAMES if request.param == "plain" else f"{NAMES},URI:spiffe://x/z")
+    if request.param == "forged":
+        command = ["openssl", "req", "-new", "-utf8", "-key", "client.key", "-out", "client.csr", "-subj", FORGED]
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=60)
     for name in ("server", "client"):
         command = f"openssl x509 -req -in {name}.csr -CA ca.crt -CAkey ca.key -CAcreateserial -out {name}.crt -days 9"
         subprocess.run([*command.split(), "-extfile", "names"], cwd=folder, check=True, capture_output=True, timeout=60)

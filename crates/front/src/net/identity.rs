@@ -13,6 +13,8 @@ use crate::tls::x509;
 pub type Facts = Vec<(String, Vec<String>)>;
 
 const PEM_LINE: usize = 64;
+const LONGEST_SPIFFE_ID: usize = 2048;
+const LONGEST_SPIFFE_DOMAIN: usize = 255;
 
 pub fn insecure() -> Facts {
     vec![fact("transport_security_type", ["insecure"]), fact("security_level", ["TSI_SECURITY_NONE"])]
@@ -34,10 +36,7 @@ pub fn secure(tls: &PeerTls) -> Facts {
 /// What a certificate says of its owner.
 fn named(certificate: &X509Certificate<'_>) -> Facts {
     let subject = certificate.subject();
-    // As RFC 4514 writes a name, the last part first.
-    let mut parts: Vec<String> = subject.to_string().split(", ").map(String::from).collect();
-    parts.reverse();
-    let mut facts = vec![fact("x509_subject", [parts.join(",")])];
+    let mut facts = vec![fact("x509_subject", [super::subject::subject(subject)])];
     let common: Vec<&str> = subject.iter_common_name().filter_map(|name| name.as_str().ok()).collect();
     if !common.is_empty() {
         facts.push(fact("x509_common_name", common));
@@ -54,7 +53,17 @@ fn named(certificate: &X509Certificate<'_>) -> Facts {
             facts.push(fact(kind, same));
         }
     }
+    facts.extend(spiffe_id(&names).map(|id| fact("peer_spiffe_id", [id])));
     facts
+}
+
+/// What SPIFFE knows the owner by, if it is the only URI: more of them are not allowed beside it.
+fn spiffe_id<'a>(names: &'a [(&'static str, String)]) -> Option<&'a str> {
+    let mut uris = names.iter().filter(|(kind, _)| *kind == "peer_uri").map(|(_, uri)| uri.as_str());
+    let (only, None) = (uris.next()?, uris.next()) else { return None };
+    let (domain, workload) = only.strip_prefix("spiffe://")?.split_once('/')?;
+    let whole = only.len() <= LONGEST_SPIFFE_ID && domain.len() <= LONGEST_SPIFFE_DOMAIN;
+    (whole && !workload.is_empty() && !workload.starts_with('/')).then_some(only)
 }
 
 fn alternative(name: &GeneralName<'_>) -> Option<(&'static str, String)> {

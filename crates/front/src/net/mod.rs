@@ -45,4 +45,5 @@ pub mod linger;
 pub mod listener;
 pub mod peer;
 mod sniff;
+mod subject;
 pub mod thread;
