@@ -37,6 +37,9 @@ pub struct Settings {
     pub tensorflow_metrics: Option<String>,
     #[serde(default)]
     pub speaks: Speaks,
+    /// Whether its only client is a server whose worker it is: each connection then carries the calls of many callers.
+    #[serde(default)]
+    pub behind_front: bool,
     /// The origins whose pages browsers let use this server; `*` is all of them.
     #[serde(default)]
     pub cors_origins: Vec<String>,

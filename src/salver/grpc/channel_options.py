@@ -30,7 +30,7 @@ def settings(options: Sequence[tuple[str, Any]]) -> str:
         if name in _SETTINGS and isinstance(value, int):
             setting, unlimited = _SETTINGS[name]
             values[setting] = value if 0 < value < unlimited else unlimited
-    return json.dumps(values)
+    return json.dumps({**values, "behind_front": is_behind_front(options)})
 
 
 def _config(options: Sequence[tuple[str, Any]]) -> Config:

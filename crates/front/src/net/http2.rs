@@ -24,14 +24,20 @@ use crate::service::{serve, Answer};
 use crate::settings::Settings;
 use crate::shared::Shared;
 
-const STREAM_WINDOW: u32 = 4 << 20;
-const CONNECTION_WINDOW: u32 = 16 << 20;
+/// How much may wait here of what a client sends.
+struct Bounds {
+    stream: u32,
+    connection: u32,
+    /// How many requests at once, if there is a limit.
+    streams: Option<u32>,
+    /// Requests that a client has begun and reset before anybody could look at them; beyond it the connection is closed.
+    pending_resets: usize,
+}
+
 /// The largest frame that a client may send.
 const FRAME: u32 = 16 * 1024;
 /// What is rendered of one reply and not sent.
 const SEND_BUFFER: usize = 400 * 1024;
-/// Requests that a client has begun and reset before anybody could look at them; beyond it the connection is closed.
-const PENDING_RESETS: usize = 20;
 /// Requests that a client's own mistakes have ended; beyond it the connection is closed. Headers that never end, and
 /// frames that hold nothing, are bounded by the HTTP library in the same way; pings and settings are answered one by one.
 const OWN_RESETS: usize = 1024;
@@ -64,14 +70,29 @@ where
     .await;
 }
 
+impl Bounds {
+    const fn of(settings: &Settings) -> Bounds {
+        match settings.behind_front {
+            false => {
+                let streams = Some(settings.max_streams);
+                Bounds { stream: 4 << 20, connection: 16 << 20, streams, pending_resets: 20 }
+            }
+            // The server in front bounds its callers one by one; here none of them may have to wait for another, whose
+            // messages nobody takes.
+            true => Bounds { stream: 256 << 10, connection: 1 << 30, streams: None, pending_resets: 1024 },
+        }
+    }
+}
+
 fn builder(settings: &Settings) -> Builder {
+    let bounds = Bounds::of(settings);
     let mut builder = Builder::new();
+    bounds.streams.map(|streams| builder.max_concurrent_streams(streams));
     builder
-        .initial_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
+        .initial_window_size(bounds.stream)
+        .initial_connection_window_size(bounds.connection)
         .max_frame_size(FRAME)
-        .max_concurrent_streams(settings.max_streams)
-        .max_pending_accept_reset_streams(PENDING_RESETS)
+        .max_pending_accept_reset_streams(bounds.pending_resets)
         .max_local_error_reset_streams(Some(OWN_RESETS))
         .max_send_buffer_size(SEND_BUFFER)
         .max_header_list_size(settings.max_header_bytes);

@@ -24,7 +24,7 @@ pub fn served() -> Served {
 
 /// One that is a worker of another.
 pub fn served_behind() -> Served {
-    served_by(Queue::behind_front(u64::MAX), |_| {})
+    served_by(Queue::behind_front(u64::MAX), |settings| settings.behind_front = true)
 }
 
 /// `limit` calls at most.

@@ -14,7 +14,7 @@ use salver_front::services::workers::Workers;
 use salver_front::services::{add_metadata, metadata, Backend, Encoding, Method, Services, Status, Value};
 
 use crate::caller::Caller;
-use crate::served::{ok, served, served_behind, wait_until, Served};
+use crate::served::{ok, served, served_behind, served_with, wait_until, Served};
 
 fn socket() -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -30,7 +30,11 @@ struct Team {
 }
 
 fn team(count: usize) -> Team {
-    let (front, table) = (served(), Arc::new(Workers::default()));
+    team_behind(served(), count)
+}
+
+fn team_behind(front: Served, count: usize) -> Team {
+    let table = Arc::new(Workers::default());
     let methods = [("unary", false, false), ("in", true, false), ("both", true, true), ("out", false, true)];
     let asked = || Backend::Workers(Arc::clone(&table));
     let methods = methods.map(|(name, ins, outs)| Method::new(format!("/s.S/{name}"), ins, outs, asked()));
@@ -139,6 +143,57 @@ fn a_large_reply_of_a_worker_counts_until_it_is_sent() {
     assert_eq!(caller.next().unwrap().len(), 300_000);
     assert_eq!(caller.status().0, "0");
     team.idle();
+}
+
+#[test]
+fn workers_take_turns_when_nothing_else_tells_them_apart() {
+    let team = team(3);
+    for turn in 0..6 {
+        let mut caller = Caller::ask(&team.front, "/s.S/unary", b"");
+        answer(&team.workers[turn % 3].1, "x");
+        assert_eq!(caller.status().0, "0");
+        team.idle();
+    }
+}
+
+#[test]
+fn a_worker_that_hangs_loses_its_calls_and_gets_no_more_while_others_are_there() {
+    let team = team_behind(served_with(u64::MAX, |settings| settings.keep_alive_ms = 20), 1);
+    // Whoever connects is let in by the system, and hears nothing.
+    let deaf = socket();
+    let _listener = UnixListener::bind(&deaf).unwrap();
+    team.table.add(&deaf);
+    let kept = Caller::begin(&team.front, "/s.S/both");
+    let _held = team.workers[0].1.take();
+    let mut caller = Caller::ask(&team.front, "/s.S/unary", b"");
+    assert_eq!(caller.status().0, "14");
+    for _ in 0..3 {
+        let mut caller = Caller::ask(&team.front, "/s.S/unary", b"");
+        answer(&team.workers[0].1, "x");
+        assert_eq!(caller.status().0, "0");
+    }
+    assert!(team.table.sockets().contains(&deaf));
+    drop(kept);
+    std::fs::remove_file(&deaf).unwrap();
+}
+
+#[test]
+fn callers_whose_messages_nobody_takes_keep_no_other_waiting() {
+    let team = team(1);
+    let worker = &team.workers[0].1;
+    let idle: Vec<_> = (0..80)
+        .map(|_| {
+            let mut caller = Caller::begin(&team.front, "/s.S/in");
+            caller.send(&[7; 250_000]);
+            (caller, worker.take())
+        })
+        .collect();
+    let mut caller = Caller::ask(&team.front, "/s.S/unary", &[8; 100_000]);
+    let call = worker.take();
+    assert_eq!(call.receive(), Received::Message(vec![8; 100_000].into()));
+    call.finish(Some(("x".into(), true)), ok());
+    assert_eq!(caller.status().0, "0");
+    drop(idle);
 }
 
 #[test]

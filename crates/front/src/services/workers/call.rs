@@ -80,7 +80,7 @@ async fn forward(
         request.headers_mut().extend(peer.header().map(|caller| (CALLER, caller)));
     }
     let request = request.map_err(|error| Status::new(Code::Internal, format!("{}: {error}", method.path)))?;
-    let (response, place) = match send(workers, &method, request).await {
+    let (response, place) = match send(shared, workers, &method, request).await {
         Ok(sent) => sent,
         Err(status) => return Err(failed.take().unwrap_or(status)),
     };
@@ -102,6 +102,7 @@ const ATTEMPTS: usize = 100;
 
 /// Sends a request to the worker with the fewest calls, or to another if it cannot be reached at all.
 async fn send(
+    shared: &Shared,
     workers: &Workers,
     method: &Method,
     mut request: Request<Forwarded>,
@@ -109,7 +110,7 @@ async fn send(
     let none = || Status::new(Code::Unavailable, format!("no worker is ready to answer {}", method.path));
     for _ in 0..ATTEMPTS {
         let place = workers.choose().ok_or_else(none)?;
-        let Ok(mut sender) = connection(&place.0).await else {
+        let Ok(mut sender) = connection(&place.0, shared.settings.keep_alive()).await else {
             place.0.lose();
             continue;
         };

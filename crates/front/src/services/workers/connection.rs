@@ -1,10 +1,13 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use hyper::client::conn::http2::{Builder, SendRequest};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::OnceCell;
 
@@ -19,6 +22,9 @@ pub type Sender = SendRequest<Forwarded>;
 const STREAM_WINDOW: u32 = 128 << 10;
 const CONNECTION_WINDOW: u32 = 1 << 30;
 
+/// What begins a connection, and the settings that a server waits for: none.
+const GREETING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
 /// A worker's address is its key for as long as the weak reference keeps the address taken.
 type Connections = HashMap<usize, (Weak<Worker>, Arc<OnceCell<Sender>>)>;
 
@@ -27,8 +33,9 @@ thread_local! {
     static CONNECTIONS: RefCell<Connections> = RefCell::default();
 }
 
-/// This thread's connection to a worker, made when there is none.
-pub async fn connection(worker: &Arc<Worker>) -> io::Result<Sender> {
+/// This thread's connection to a worker, made when there is none. It ends when a worker that has calls is silent for
+/// `patience`, is asked, and is silent for as long again.
+pub async fn connection(worker: &Arc<Worker>, patience: Duration) -> io::Result<Sender> {
     let cell = CONNECTIONS.with_borrow_mut(|connections| {
         let key = Arc::as_ptr(worker) as usize;
         if !connections.contains_key(&key) {
@@ -37,25 +44,41 @@ pub async fn connection(worker: &Arc<Worker>) -> io::Result<Sender> {
         }
         connections.get(&key).map(|(_, cell)| Arc::clone(cell)).unwrap_or_default()
     });
-    cell.get_or_try_init(|| connect(worker)).await.cloned()
+    cell.get_or_try_init(|| connect(worker, patience)).await.cloned()
 }
 
-async fn connect(worker: &Arc<Worker>) -> io::Result<Sender> {
+async fn connect(worker: &Arc<Worker>, patience: Duration) -> io::Result<Sender> {
     let stream = UnixStream::connect(&worker.socket).await?;
     let mut builder = Builder::new(TokioExecutor::new());
     builder.initial_stream_window_size(STREAM_WINDOW).initial_connection_window_size(CONNECTION_WINDOW);
+    builder.timer(TokioTimer::new()).keep_alive_interval(patience).keep_alive_timeout(patience);
     let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
     let worker = Arc::clone(worker);
     tokio::spawn(async move {
         // However it ends, every call on it fails by itself.
         let _ = connection.await;
         forget(&worker);
-        // A worker may end a connection and live: it is lost when nobody is there any more.
-        if UnixStream::connect(&worker.socket).await.is_err() {
-            worker.lose();
-        }
+        look_for(&worker).await;
     });
     Ok(sender)
+}
+
+/// Finds out what has become of a worker whose connection has ended. It may live, and it may be there and hang: it is lost
+/// when nobody is there any more, and silent until it says something.
+async fn look_for(worker: &Arc<Worker>) {
+    worker.silent.store(true, Ordering::Release);
+    let heard = greet(worker).await;
+    worker.silent.store(false, Ordering::Release);
+    if heard.is_err() && UnixStream::connect(&worker.socket).await.is_err() {
+        worker.lose();
+    }
+}
+
+/// Waits for a worker to say something.
+async fn greet(worker: &Arc<Worker>) -> io::Result<u8> {
+    let mut stream = UnixStream::connect(&worker.socket).await?;
+    stream.write_all(GREETING).await?;
+    stream.read_u8().await
 }
 
 /// Has this thread's next call of a worker make a connection anew.
