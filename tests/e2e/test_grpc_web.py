@@ -119,7 +119,7 @@ def test_calls_are_counted_under_its_name(own: Place) -> None:
 @pytest.mark.parametrize(
     ("path", "body", "kind", "code", "told"),
     [
-        ("Unary", b"", "grpc-web", "3", "ended before its message"),
+        ("Unary", b"", "grpc-web", "12", "takes exactly one message"),
         ("Unary", frame(b"")[:3], "grpc-web", "3", "ended before its message"),
         ("Unary", frame(b"abc")[:-1], "grpc-web", "3", "lacks 1 of its 3 bytes"),
         ("Unary", frame(b"", 7), "grpc-web", "3", "the flag 7"),

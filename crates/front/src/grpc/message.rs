@@ -34,7 +34,11 @@ where
     let mut start = BytesMut::new();
     let (prefix, first) = loop {
         let Some(data) = pieces.next().await? else {
-            return Err(Error::malformed("gRPC request", "it ended before its message did"));
+            return Err(match start.is_empty() {
+                // As gRPC's own servers have it.
+                true => Error::Unsupported { what: "the method takes exactly one message, but none was sent".into() },
+                false => Error::malformed("gRPC request", "it ended before its message did"),
+            });
         };
         if start.is_empty() && data.len() >= PREFIX {
             break split_prefix(data, limit)?;
@@ -326,7 +330,7 @@ mod tests {
     #[test]
     fn broken_messages_say_what_is_wrong() {
         let cases: &[(&[u8], &str)] = &[
-            (b"", "ended before"),
+            (b"", "exactly one message"),
             (b"\0\0\0", "ended before"),
             (b"\0\0\0\0\x05abc", "lacks 2 of its 5 bytes"),
             (b"\0\0\0\0\x01abc", "more than the one message"),

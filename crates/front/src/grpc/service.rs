@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{header, HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
+use http::{header, HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use salver_core::Error;
 use salver_engine::Permit;
 use salver_wire::{mindspore, Body, GrpcReply};
@@ -39,6 +39,11 @@ pub async fn serve(
 ) -> Response<ReplyBody> {
     if request.version() != Version::HTTP_2 {
         return plain_refusal(StatusCode::HTTP_VERSION_NOT_SUPPORTED, "gRPC needs HTTP/2");
+    }
+    if request.method() != Method::POST {
+        let mut refusal = plain_refusal(StatusCode::METHOD_NOT_ALLOWED, "gRPC needs POST");
+        refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+        return refusal;
     }
     let (parts, body) = request.into_parts();
     let path = parts.uri.path();

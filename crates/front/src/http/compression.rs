@@ -115,7 +115,8 @@ async fn elsewhere<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static)
 
 /// What a request larger than the limit is refused with.
 pub fn too_large(size: u64, limit: u64) -> Error {
-    Error::TooLarge { what: "request", size, limit, option: "--max-message-mib" }
+    let option = "--max-message-mib (of scripts grpc.max_receive_message_length)";
+    Error::TooLarge { what: "request", size, limit, option }
 }
 
 /// Whether a reply of this size is worth compressing.

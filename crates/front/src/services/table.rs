@@ -107,6 +107,11 @@ impl Services {
         Some(Arc::new(Method { declared: false, ..Method::new(path, true, true, backend) }))
     }
 
+    /// Whether a service of this name has methods.
+    pub fn has(&self, service: &str) -> bool {
+        self.methods.values().any(|method| method.names().0 == service)
+    }
+
     /// What is known of the method at a path.
     pub fn descriptor(&self, path: &str) -> Option<MethodDescriptor> {
         self.descriptions.iter().find_map(|description| description.method(path))

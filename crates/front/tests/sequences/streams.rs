@@ -142,7 +142,7 @@ fn streams_that_are_no_messages_end_with_a_status() {
         (
             b"\0\x7f\0\0\0",
             "8",
-            "Received message larger than max (2130706432 vs. 1048576); --max-message-mib sets the limit",
+            "Received message larger than max (2130706432 vs. 1048576); --max-message-mib (of scripts grpc.max_receive_message_length) sets the limit",
         ),
     ];
     for (bytes, status, text) in cases {

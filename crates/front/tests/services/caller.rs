@@ -45,6 +45,15 @@ impl Caller {
         Caller { requests, reply: Reply::Coming(response), read: BytesMut::new(), pings, client }
     }
 
+    /// The head of the reply to a request by another HTTP method.
+    pub fn by(verb: http::Method, served: &Served, method: &str) -> http::response::Parts {
+        let (client, _pings) = connect(served.address.clone());
+        let mut client = wait(client.ready()).unwrap();
+        let request = Request::builder().method(verb).uri(format!("http://{}{method}", served.address));
+        let request = request.header("content-type", "application/grpc").body(()).unwrap();
+        wait(client.send_request(request, true).unwrap().0).unwrap().into_parts().0
+    }
+
     /// Calls a method with one message.
     pub fn ask(served: &Served, method: &str, message: &[u8]) -> Caller {
         let mut caller = Caller::begin(served, method);

@@ -21,9 +21,27 @@ fn unknown_methods_and_services_are_unimplemented() {
 }
 
 #[test]
+fn other_http_methods_are_refused() {
+    let served = served();
+    for verb in [http::Method::GET, http::Method::PUT] {
+        let reply = Caller::by(verb, &served, "/s.S/unary");
+        assert_eq!((reply.status.as_u16(), &reply.headers["allow"]), (405, &"POST".parse().unwrap()));
+    }
+}
+
+#[test]
+fn a_method_that_takes_one_message_takes_no_less() {
+    let served = served();
+    let mut caller = Caller::begin(&served, "/s.S/unary");
+    caller.close();
+    assert_eq!(caller.status(), status("12", "the method takes exactly one message, but none was sent"));
+    served.wait_until_idle();
+}
+
+#[test]
 fn messages_have_a_largest_size() {
     let served = served_with(u64::MAX, |settings| settings.max_message_bytes = 100);
-    let text = "Received message larger than max (101 vs. 100); --max-message-mib sets the limit";
+    let text = "Received message larger than max (101 vs. 100); --max-message-mib (of scripts grpc.max_receive_message_length) sets the limit";
     assert_eq!(Caller::ask(&served, "/s.S/unary", &[0; 101]).status(), status("8", text));
     let mut caller = Caller::begin(&served, "/s.S/both");
     let call = served.take();

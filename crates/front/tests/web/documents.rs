@@ -42,6 +42,14 @@ fn begin(served: &Served) -> Post {
 }
 
 #[test]
+fn methods_that_a_service_does_not_have_are_unimplemented() {
+    let served = served();
+    let answer = Post::send(&served, "/t.T/out", "application/json", &[], b"{}").answer();
+    assert_eq!((answer.status, answer.text()), (501, r#"{"code":12,"message":"there is no method /t.T/out"}"#));
+    assert_eq!(Post::send(&served, "/t.U/out", "application/json", &[], b"{}").answer().status, 404);
+}
+
+#[test]
 fn documents_are_read_however_they_are_cut() {
     let served = served();
     let mut post = begin(&served);

@@ -15,12 +15,13 @@ use std::time::Instant;
 use http::request::Parts;
 use http::Method as Verb;
 use prost_reflect::MethodDescriptor;
+use salver_core::Code;
 use salver_wire::proto::{Bindings, Found, HttpRule};
 
 use super::request_body::RequestBody;
 use super::routes::{wrong_method, Reply};
 use crate::net::peer::Peer;
-use crate::services::Method;
+use crate::services::{Method, Status};
 use crate::shared::Shared;
 
 /// A request's way to a method.
@@ -38,6 +39,8 @@ pub enum Place {
     BuiltIn,
     /// One that takes other HTTP methods.
     Other(String),
+    /// One that a service does not have.
+    Unknown,
 }
 
 /// A request that came by plain HTTP.
@@ -53,6 +56,10 @@ pub fn find(shared: &Shared, head: &Parts) -> Option<Place> {
     let services = shared.services.load();
     let path = head.uri.path();
     let built_in = || built_in::is_one(path).then_some(Place::BuiltIn);
+    let unknown = || {
+        let (service, _) = path.strip_prefix('/')?.rsplit_once('/')?;
+        (head.method == Verb::POST && services.has(service)).then_some(Place::Unknown)
+    };
     if services.is_empty() {
         return built_in();
     }
@@ -67,7 +74,7 @@ pub fn find(shared: &Shared, head: &Parts) -> Option<Place> {
         }
     }
     match services.route(head.method.as_str(), path.strip_prefix('/').unwrap_or(path)) {
-        Found::Nothing => built_in(),
+        Found::Nothing => built_in().or_else(unknown),
         Found::OtherVerbs(verbs) => Some(Place::Other(verbs.join(", "))),
         Found::Route { rule, target, bindings } => {
             let (method, descriptor) = (services.find(target)?, services.descriptor(target));
@@ -82,5 +89,9 @@ pub async fn serve(asked: Asked<'_>, place: Place, body: RequestBody) -> Reply {
         Place::Way(way) => call::serve(asked, *way, body).await,
         Place::BuiltIn => built_in::serve(asked, body).await,
         Place::Other(verbs) => wrong_method(&verbs).into(),
+        Place::Unknown => {
+            let text = format!("there is no method {}", asked.head.uri.path());
+            reply::refuse(&asked, &Status::new(Code::Unimplemented, text), None)
+        }
     }
 }
