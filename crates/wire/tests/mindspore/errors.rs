@@ -182,7 +182,7 @@ fn tensors_that_are_wrong_in_themselves_fail_the_whole_request() {
         (value(0, &[2], b""), "Tensor check failed: input data type proto::MS_UNKNOWN invalid".into()),
         (value(15, &[2], b""), "Tensor check failed: input data type 15 invalid".into()),
         (value(11, &[2, 2], &[0; 15]), "Tensor check failed: input data size 15 invalid".into()),
-        (value(11, &[1 << 60], &[0; 4]), "Tensor check failed: input data size 4 invalid".into()),
+        (value(11, &[1 << 59], &[0; 4]), "Tensor check failed: input data size 4 invalid".into()),
         (shared, "shared memory of clients is not accepted; send the value in the field data".into()),
     ];
     for (wrong, detail) in cases {
