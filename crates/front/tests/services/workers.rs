@@ -151,7 +151,7 @@ fn workers_take_turns_when_nothing_else_tells_them_apart() {
     for turn in 0..6 {
         let mut caller = Caller::ask(&team.front, "/s.S/unary", b"");
         answer(&team.workers[turn % 3].1, "x");
-        assert_eq!(caller.status().0, "0");
+        assert_eq!(caller.next(), Some("x".into()));
         team.idle();
     }
 }
@@ -170,7 +170,7 @@ fn a_worker_that_hangs_loses_its_calls_and_gets_no_more_while_others_are_there()
     for _ in 0..3 {
         let mut caller = Caller::ask(&team.front, "/s.S/unary", b"");
         answer(&team.workers[0].1, "x");
-        assert_eq!(caller.status().0, "0");
+        assert_eq!(caller.next(), Some("x".into()));
     }
     assert!(team.table.sockets().contains(&deaf));
     drop(kept);
@@ -192,7 +192,7 @@ fn callers_whose_messages_nobody_takes_keep_no_other_waiting() {
     let call = worker.take();
     assert_eq!(call.receive(), Received::Message(vec![8; 100_000].into()));
     call.finish(Some(("x".into(), true)), ok());
-    assert_eq!(caller.status().0, "0");
+    assert_eq!(caller.next(), Some("x".into()));
     drop(idle);
 }
 
