@@ -45,7 +45,8 @@ fn begin(served: &Served) -> Post {
 fn methods_that_a_service_does_not_have_are_unimplemented() {
     let served = served();
     let answer = Post::send(&served, "/t.T/out", "application/json", &[], b"{}").answer();
-    assert_eq!((answer.status, answer.text()), (501, r#"{"code":12,"message":"there is no method /t.T/out"}"#));
+    let told = r#"{"code":12,"message":"there is no method /t.T/out","details":[]}"#;
+    assert_eq!((answer.status, answer.text()), (501, told));
     assert_eq!(Post::send(&served, "/t.U/out", "application/json", &[], b"{}").answer().status, 404);
 }
 
