@@ -95,7 +95,8 @@ def test_bad_requests_are_refused(own: Place, body: bytes, headers: dict[str, st
 def test_methods_are_called_by_post_alone(own: Place) -> None:
     reply = get(own.target, _SERVICE + "Unary")
     assert (reply.status, reply.headers["allow"]) == (405, "POST")
-    assert call(own, "Nothing", {}).status == 404
+    unknown = call(own, "Nothing", {})
+    assert (unknown.status, unknown.json["code"]) == (501, 12)
 
 
 def test_metadata_goes_both_ways(own: Place) -> None:
