@@ -21,9 +21,9 @@ BROKEN = {
     "a reply that nobody defines": (HEAD + "message A {}\nservice S { rpc P(A) returns (B); }", "3:31", "'B'"),
     "an option that nobody defines": (HEAD + 'message A { string a = 1 [(who) = "me"]; }', "2:27", "who"),
     "an edition": ('edition = "2023";\nmessage A {}', "1:1", "editions are not supported"),
-    "an end in the middle": (HEAD + "message A { string a = 1;", "", "end of file"),
+    "an end in the middle": (HEAD + "message A { string a = 1;", "2:26", "end of file"),
     "messages in messages without end": (HEAD + "message A {" * 9000, "2:342", "recursion limit"),
-    "an import of itself": (HEAD + 'import "broken.proto";', "", "cycle"),
+    "an import of itself": (HEAD + 'import "broken.proto";', "2:1", "cycle"),
 }
 
 
