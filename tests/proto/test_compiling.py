@@ -35,7 +35,7 @@ def test_a_broken_file_is_told_with_its_place(tmp_path: Path, name: str) -> None
     with pytest.raises(Unusable) as refused:
         salver.proto(str(file))
     problem = refused.value.problem
-    assert problem.where == f"{file}:{at}".rstrip(":")
+    assert problem.where == f"{file}:{at}"
     assert what in f"{problem.what} {problem.remedy}"
     assert problem.remedy
 
