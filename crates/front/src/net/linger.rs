@@ -14,9 +14,13 @@ use tokio::task::yield_now;
 
 /// How long a thread looks for the next caller.
 const MOMENT: Duration = Duration::from_micros(200);
-/// So many callers in a row must have come back within a moment before one is waited for; more each time that nobody came.
+/// So many callers must have come back within a moment before one is waited for; more after waits that were in vain.
 const FEWEST: u32 = 16;
 const MOST: u32 = 4096;
+/// A wait in vain is worth so many that were not.
+const VAIN: i32 = 4;
+/// The most that is owed to waits that were not in vain.
+const CREDIT: i32 = 8;
 
 thread_local! {
     static HABIT: RefCell<Habit> = RefCell::new(Habit::default());
@@ -25,25 +29,39 @@ thread_local! {
 /// How callers of one thread have come and gone.
 struct Habit {
     busy: u32,
+    /// How many have come, ever.
+    callers: u64,
     quiet_since: Option<Instant>,
-    /// Callers in a row who came back within a moment.
+    /// Callers who came back within a moment, less those who did not.
     quick: u32,
     /// How many it takes.
     wanted: u32,
+    /// What waiting has been worth of late.
+    credit: i32,
     expecting: Arc<Notify>,
 }
 
 impl Default for Habit {
     fn default() -> Habit {
-        Habit { busy: 0, quiet_since: None, quick: 0, wanted: FEWEST, expecting: Arc::new(Notify::new()) }
+        Habit {
+            busy: 0,
+            callers: 0,
+            quiet_since: None,
+            quick: 0,
+            wanted: FEWEST,
+            credit: 0,
+            expecting: Arc::new(Notify::new()),
+        }
     }
 }
 
 impl Habit {
     fn came(&mut self, now: impl FnOnce() -> Instant) {
         self.busy += 1;
+        self.callers += 1;
         if let Some(since) = self.quiet_since.take() {
-            self.quick = if now().duration_since(since) <= MOMENT { self.quick.saturating_add(1) } else { 0 };
+            let quick = now().duration_since(since) <= MOMENT;
+            self.quick = if quick { (self.quick + 1).min(self.wanted * 4) } else { self.quick / 2 };
         }
     }
 
@@ -58,12 +76,19 @@ impl Habit {
     }
 
     fn rewarded(&mut self) {
-        self.wanted = (self.wanted / 2).max(FEWEST);
+        self.credit += 1;
+        if self.credit > CREDIT {
+            self.credit = CREDIT;
+            self.wanted = (self.wanted / 2).max(FEWEST);
+        }
     }
 
     fn disappointed(&mut self) {
-        self.quick = 0;
-        self.wanted = (self.wanted * 2).min(MOST);
+        self.credit -= VAIN;
+        if self.credit < 0 {
+            (self.credit, self.quick) = (0, 0);
+            self.wanted = (self.wanted * 2).min(MOST);
+        }
     }
 }
 
@@ -98,13 +123,13 @@ pub async fn linger() {
         expecting.notified().await;
         // Who has just answered has its things to tidy up, and then sleeps.
         std::thread::yield_now();
-        let until = Instant::now() + MOMENT;
-        let mut alone = true;
-        while alone && Instant::now() < until {
+        // The next may have come and gone by the time of another look.
+        let callers = || with_habit(|habit| habit.callers);
+        let (before, until) = (callers(), Instant::now() + MOMENT);
+        while callers() == before && Instant::now() < until {
             yield_now().await;
-            alone = with_habit(|habit| habit.busy == 0).unwrap_or(false);
         }
-        with_habit(if alone { Habit::disappointed } else { Habit::rewarded });
+        with_habit(if callers() == before { Habit::disappointed } else { Habit::rewarded });
     }
 }
 
@@ -134,7 +159,20 @@ mod tests {
         let mut habit = Habit::default();
         assert!(!after(&mut habit, 1000, MOMENT * 2));
         assert!(after(&mut habit, FEWEST, MOMENT));
-        assert!(!after(&mut habit, 1, MOMENT * 2), "one who is late ends it");
+        assert!(!after(&mut habit, 1, MOMENT * 2));
+    }
+
+    #[test]
+    fn one_who_is_late_now_and_then_changes_nothing() {
+        let mut habit = Habit::default();
+        after(&mut habit, 100, MOMENT);
+        (0..CREDIT).for_each(|_| habit.rewarded());
+        for _ in 0..10 {
+            assert!(after(&mut habit, 1, MOMENT * 2));
+            habit.disappointed();
+            assert!(after(&mut habit, 19, MOMENT));
+            (0..19).for_each(|_| habit.rewarded());
+        }
     }
 
     #[test]
@@ -145,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn each_vain_wait_makes_the_next_rarer() {
+    fn vain_waits_make_the_next_ever_rarer() {
         let mut habit = Habit::default();
         assert!(after(&mut habit, FEWEST + 1, MOMENT));
         habit.disappointed();
