@@ -160,6 +160,7 @@ fn send_ready(stream: &mut SendStream<Bytes>, body: &mut ReplyBody) -> Result<bo
     Ok(false)
 }
 
+/// Whether it was the last.
 fn send_piece(stream: &mut SendStream<Bytes>, piece: Piece) -> Result<bool, h2::Error> {
     match piece {
         Piece::Data(data, last) => stream.send_data(data, last).map(|()| last),

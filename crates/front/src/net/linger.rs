@@ -14,12 +14,12 @@ use tokio::task::yield_now;
 
 /// How long a thread looks for the next caller.
 const MOMENT: Duration = Duration::from_micros(200);
-/// So many callers must have come back within a moment before one is waited for; more after waits that were in vain.
+/// So many callers must have come back within a moment before one is waited for; twice as many after waits in vain.
 const FEWEST: u32 = 16;
 const MOST: u32 = 4096;
-/// A wait in vain is worth so many that were not.
+/// A wait in vain costs what so many earn that were not.
 const VAIN: i32 = 4;
-/// The most that is owed to waits that were not in vain.
+/// The most that waits can have earned. Who has earned nothing waits in vain but once.
 const CREDIT: i32 = 8;
 
 thread_local! {
@@ -32,7 +32,7 @@ struct Habit {
     /// How many have come, ever.
     callers: u64,
     quiet_since: Option<Instant>,
-    /// Callers who came back within a moment, less those who did not.
+    /// Callers who came back within a moment; each who did not halves it.
     quick: u32,
     /// How many it takes.
     wanted: u32,
