@@ -102,7 +102,7 @@ def test_a_model_between_two_functions_is_run_by_the_server(server: Server) -> N
 
 
 def test_what_workers_print_is_passed_on_with_their_names(server: Server) -> None:
-    assert "[calc/1 worker 0] set up for cpu" in server.output
+    until(lambda: "[calc/1 worker 0] set up for cpu" in server.output)
     with Client(server.address) as client:
         assert text(client, "shout", text="hello") == "HELLO"
     until(lambda: "[calc/1 worker 0] shouting hello\n" in server.output)
@@ -135,7 +135,7 @@ def test_a_worker_killed_at_work_costs_its_callers_no_time_and_nobody_else_anyth
                 call.result(10)
         assert process(client, "other") == neighbour
         assert again(client) != worker
-        assert "calc/1 worker 0 was ended by SIGKILL; it is started again in 0.1 s" in server.output
+        until(lambda: "calc/1 worker 0 was ended by SIGKILL; it is started again in 0.1 s" in server.output)
 
 
 @pytest.mark.parametrize("how", ["kill", "exit", "close"])
@@ -149,7 +149,7 @@ def test_a_worker_that_is_lost_comes_back(calc: Path, how: str) -> None:
                 text(client, "end", how=how)
         assert again(client) != worker
         assert until(lambda: ended(worker))
-        assert "serves again" in server.output
+        until(lambda: "serves again" in server.output)
 
 
 def test_a_worker_that_hangs_is_replaced(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_a_worker_that_hangs_is_replaced(tmp_path: Path) -> None:
         with pytest.raises(Unavailable):
             text(client, "wait", file=str(file))
         assert again(client) != worker
-        assert "was ended by SIGKILL: a batch ran for more than 0.3 s (run_timeout)" in server.output
+        until(lambda: "was ended by SIGKILL: a batch ran for more than 0.3 s (run_timeout)" in server.output)
 
 
 def test_several_workers_share_the_work(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_several_workers_share_the_work(tmp_path: Path) -> None:
     files = [tmp_path / name for name in ("one", "two")]
     with running(tmp_path) as server, Client(server.address) as client, ThreadPoolExecutor() as pool:
         assert "calc  version 1, python, 2 workers" in server.output
-        assert "[calc/1 worker 1] set up for cpu" in server.output
+        until(lambda: "[calc/1 worker 1] set up for cpu" in server.output)
         for file in files:
             file.touch()
         calls = [pool.submit(text, client, "wait", file=str(file)) for file in files]

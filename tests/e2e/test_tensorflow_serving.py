@@ -58,7 +58,7 @@ def test_one_model_is_served_and_followed(tmp_path: Path) -> None:
 
 def test_a_model_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
     with started("--model_name=m", f"--model_base_path={tmp_path}/m") as server:
-        assert "there is no such folder" in server.output
+        until(lambda: "there is no such folder" in server.output)
         assert answer(server, "m") == 503
         add_version(tmp_path, 1)
         until(lambda: answer(server, "m") == 1.0)

@@ -103,7 +103,7 @@ def test_an_encrypted_model_serves_and_its_key_stays_in_memory(tmp_path: Path, m
         x = np.ones((2, 2), np.float32)
         [reply] = Client(place.address, "add", "double").infer({"x": x})
         assert reply["y"].tolist() == [[2, 2], [2, 2]]
-        assert "[add/1 worker 0] loading" in script.output
+        until(lambda: "[add/1 worker 0] loading" in script.output)
         assert not tells(place.left(script), KEY)
         assert tells(iter([KEY]), KEY)
 

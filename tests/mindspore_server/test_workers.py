@@ -148,8 +148,8 @@ def test_a_worker_that_was_killed_is_replaced_and_serves_the_same_device(place: 
     assert other in script.workers()
     assert killed not in script.workers()
     assert sorted(place.answering().values()) == ["0", "1"]
-    assert "calm/1 worker 0 was ended by SIGKILL; it is started again in 0.1 s\n" in script.output
-    assert "calm/1 worker 0 serves again\n" in script.output
+    until(lambda: "calm/1 worker 0 was ended by SIGKILL; it is started again in 0.1 s\n" in script.output)
+    until(lambda: "calm/1 worker 0 serves again\n" in script.output)
 
 
 def test_without_a_worker_the_servable_is_not_available_until_one_is_back(tmp_path: Path) -> None:
