@@ -32,9 +32,12 @@ _FACE = (182, 64, 266, 172)
 
 _IMPATIENT = """
 import sys
+from pathlib import Path
 from protos import infer_pb2, infer_pb2_grpc
+from utils.draw import ASTRONAUT
 from utils.label import ServiceClient
-ServiceClient(infer_pb2_grpc, "InferenceStub", "127.0.0.1", sys.argv[1], timeout=0).Predict(infer_pb2.Image())
+client = ServiceClient(infer_pb2_grpc, "InferenceStub", "127.0.0.1", sys.argv[1], timeout=0.001)
+client.Predict(infer_pb2.Image(raw_data=Path(ASTRONAUT).read_bytes()))
 """
 
 
