@@ -427,5 +427,11 @@ def compile_proto(path: str, include: Sequence[str]) -> bytes:
     google/api/annotations and google/rpc. Raises ValueError with "file:line:column: text" for whatever is wrong.
     """
 
+def unhurried() -> None:
+    """From now on the calling thread takes its turns on the processor after threads that answer callers.
+
+    That is so on Linux 6.12 and newer. Threads and processes that it starts are not concerned.
+    """
+
 def version() -> str:
     """The version of the native part; it must equal the package's."""

@@ -17,6 +17,8 @@ const SHORT_TURN: Duration = Duration::from_micros(200);
 const LONG_TURN: Duration = Duration::from_millis(100);
 /// How much work that nobody waits for gives way, as `nice` counts it.
 const YIELDING: i32 = 10;
+/// Threads that this one starts take turns of the usual length.
+const RESET_ON_FORK: u64 = 1;
 
 /// `struct sched_attr` of linux/sched/types.h, as far as its first version has it.
 #[repr(C)]
@@ -36,19 +38,24 @@ struct Attributes {
 
 /// This thread answers callers: it is short, and should be let in between others' turns.
 pub fn urgent() {
-    take_turns(0, SHORT_TURN);
+    take_turns(0, SHORT_TURN, 0);
 }
 
-/// Nobody waits for this thread. It cannot be taken back.
+/// Callers do not wait for this thread, but it starts some that they do wait for.
+pub fn unhurried() {
+    take_turns(0, LONG_TURN, RESET_ON_FORK);
+}
+
+/// Nobody waits for this thread, nor for those that it starts. It cannot be taken back.
 pub fn yielding() {
-    take_turns(YIELDING, LONG_TURN);
+    take_turns(YIELDING, LONG_TURN, 0);
 }
 
-fn take_turns(nicer: i32, length: Duration) {
+fn take_turns(nicer: i32, length: Duration, flags: u64) {
     // Where it may not, it takes what it gets; and so below.
     let Ok(nice) = nice(nicer) else { return };
-    let runtime = length.as_nanos() as u64;
-    let attributes = Attributes { size: size_of::<Attributes>() as u32, nice, runtime, ..Attributes::default() };
+    let (size, runtime) = (size_of::<Attributes>() as u32, length.as_nanos() as u64);
+    let attributes = Attributes { size, flags, nice, runtime, ..Attributes::default() };
     // SAFETY: the kernel reads `size` bytes of a struct that outlives the call, and changes nothing but how the calling thread is
     // scheduled.
     let _ = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
@@ -78,10 +85,20 @@ mod tests {
 
     #[test]
     fn threads_that_answer_callers_take_shorter_turns_than_those_that_nobody_waits_for() {
-        let (usual, answering, loading) = (after(|| ()), after(urgent), after(yielding));
-        assert_eq!(answering.0, usual.0);
+        let (usual, answering, managing, loading) = (after(|| ()), after(urgent), after(unhurried), after(yielding));
+        assert_eq!((answering.0, managing.0), (usual.0, usual.0));
         assert_eq!(loading.0, (usual.0 + YIELDING).min(19));
         // Kernels that know no lengths say nothing of them.
+        assert!(answering.1 <= managing.1, "{answering:?} {managing:?}");
         assert!(answering.1 <= loading.1, "{answering:?} {loading:?}");
+    }
+
+    #[test]
+    fn what_an_unhurried_thread_starts_takes_turns_as_any_other() {
+        let started = std::thread::spawn(|| {
+            unhurried();
+            after(|| ())
+        });
+        assert_eq!(started.join().unwrap(), after(|| ()));
     }
 }

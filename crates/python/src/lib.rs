@@ -24,6 +24,12 @@ fn native_version() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }
 
+/// Lets those who answer callers have the processor before the calling thread.
+#[pyfunction]
+fn unhurried() {
+    salver_engine::urgency::unhurried();
+}
+
 #[pymodule(name = "_native")]
 fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<onnx::OnnxModel>()?;
@@ -39,5 +45,6 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(onnx::run_model_lane, module)?)?;
     module.add_function(wrap_pyfunction!(proto::check_services, module)?)?;
     module.add_function(wrap_pyfunction!(proto::compile_proto, module)?)?;
+    module.add_function(wrap_pyfunction!(unhurried, module)?)?;
     module.add_function(wrap_pyfunction!(native_version, module)?)
 }

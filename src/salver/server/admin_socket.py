@@ -20,6 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from salver import _native
 from salver.problems import Problem, Unusable
 from salver.server.admin import Admin, plain_problem
 
@@ -105,6 +106,7 @@ class _Handler(socketserver.StreamRequestHandler):
     server: "_Server"
 
     def handle(self) -> None:
+        _native.unhurried()
         with suppress(OSError, RuntimeError):
             if self.request.recv(len(_HTTP2), socket.MSG_PEEK) == _HTTP2:
                 self.server.commands.serve_admin(self.request.detach())

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from salver import _native
 from salver.lifecycle.ledger import Ledger, Retries
 from salver.lifecycle.policy import Action, Deed, next_action, next_due
 from salver.lifecycle.states import Key, Record, State
@@ -169,6 +170,7 @@ class Manager:
         self._ledger.want(self._desire.wants(), time.monotonic())
 
     def _run(self) -> None:
+        _native.unhurried()
         while not self._stopping:
             begun = self._begin_next()
             if begun is not None:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from salver import _native
 from salver.problems import Problem, Unusable
 from salver.repository.traces import Calm
 from salver.server.report import Report
@@ -42,6 +43,7 @@ class Watcher:
             self._thread.join()
 
     def _run(self) -> None:
+        _native.unhurried()
         while not self._stopping.wait(self._watched.every_s):
             if self._calm.over(self._watched.trace()):
                 self._act()
