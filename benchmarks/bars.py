@@ -177,8 +177,8 @@ ISOLATION_LIMIT: Final = 1.5
 
 
 LOADING_TITLES: Final = {
-    "same_us": "`mlp` at a steady rate, p99: while versions of it come and go against alone",
-    "other_us": "`mlp` at a steady rate, p99: while versions of another model come and go against alone",
+    "same_us": "`lookup` at a steady rate, p99: while versions of it come and go against the same in another server",
+    "other_us": "`lookup` at a steady rate, p99: while versions of another model come and go against the same",
 }
 LOADING_LIMIT: Final = 1.5
 GROWTH_LIMIT: Final = 1.1
@@ -202,7 +202,7 @@ def judge(summary: Summary, alone: Alone) -> Iterator[Verdict]:
         yield delay.verdict(summary)
     yield _isolation_verdict(alone.isolation)
     for situation, title in LOADING_TITLES.items():
-        value = getattr(alone.loading, situation) / alone.loading.alone_us if alone.loading else None
+        value = getattr(alone.loading, situation) / alone.loading.stranger_us if alone.loading else None
         yield _verdict(title, LOADING_LIMIT, value)
     growth = alone.growth
     title = f"memory after {CHANGES} more changes of versions against after {FIRST_CHANGES}"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -24,9 +25,11 @@ from benchmarks.workloads import WORKLOADS
 
 # One core is free for loading: the load at a steady rate takes little of the other.
 SERVER: Final = replace(SERVERS["salver"], admin=True, every_core=True)
-STEADY: Final = WORKLOADS["mlp"]
-OTHER: Final = WORKLOADS["add"]
-FIRST_CHANGES: Final = 10
+STEADY: Final = WORKLOADS["lookup"]
+OTHER: Final = replace(STEADY, name="other")
+# Until then pages are touched for the first time.
+FIRST_CHANGES: Final = 50
+WARM_CHANGES: Final = 10
 CHANGES: Final = 100
 QUICK_CHANGES: Final = 10
 # Replies name the version, and the load wants all of them to be of one length.
@@ -37,9 +40,13 @@ PAUSE_SECONDS: Final = 0.1
 
 @dataclass(frozen=True)
 class Loading:
-    """The p99 of a steady load in microseconds: alone, while versions of its own model or of another come and go."""
+    """The p99 of a steady load in microseconds: alone, and while versions come and go.
+
+    They are those of another server, which has nothing to do with it; of its own model; of another model.
+    """
 
     alone_us: float
+    stranger_us: float
     same_us: float
     other_us: float
 
@@ -77,14 +84,17 @@ def _after(change: Changing, times: int, serving: Serving) -> int:
 
 
 def _one_round(bench: Bench, serving: Serving) -> Loading:
-    for each in (STEADY, OTHER):
-        Changing(serving.scratch, each.name).once()
-    with checked(bench, serving) as target:
-        return Loading(
-            p99_us(bench, serving, target, nullcontext()),
-            p99_us(bench, serving, target, _coming_and_going(serving.scratch, STEADY.name)),
-            p99_us(bench, serving, target, _coming_and_going(serving.scratch, OTHER.name)),
-        )
+    with bench.serving(SERVER, STEADY) as stranger:
+        stranger.process.wait_for_port(stranger.ports["grpc"])
+        places = ((stranger.scratch, STEADY.name), (serving.scratch, STEADY.name), (serving.scratch, OTHER.name))
+        for place in places:
+            change = Changing(*place)
+            for _ in range(WARM_CHANGES):
+                change.once()
+        with checked(bench, serving) as target:
+            besides: list[AbstractContextManager[None]] = [nullcontext()]
+            besides += [_coming_and_going(*place) for place in places]
+            return Loading(*(p99_us(bench, serving, target, beside) for beside in besides))
 
 
 @contextmanager
@@ -125,7 +135,7 @@ class Changing:
         """Returns when the new version answers. Raises ServerFailed."""
         newest = max(int(each.name) for each in self._folder.iterdir() if each.name.isdigit())
         copied = self._admin.with_name(f"next-{self._servable}")
-        shutil.copytree(self._folder / str(newest), copied)
+        shutil.copytree(self._folder / str(newest), copied, copy_function=os.link)
         copied.rename(self._folder / str(max(FIRST_NUMBER, newest + 1)))
         ask(self._admin, {"do": "load", "servable": self._servable})
         shutil.rmtree(self._folder / str(newest))

@@ -21,7 +21,8 @@ STANDING = "standing"
 ISOLATION = "isolation"
 LOADING = "loading"
 GROWTH = "growth"
-PARTS = (*WORKLOADS, ISOLATION, LOADING, GROWTH, STANDING)
+COMPARED = tuple(name for name, workload in WORKLOADS.items() if workload.requests)
+PARTS = (*COMPARED, ISOLATION, LOADING, GROWTH, STANDING)
 GROUPS = {
     "python": ("add", "tensor", "chain", "image", "rows", ISOLATION),
     "mindspore": ("add", "instances"),

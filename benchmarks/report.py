@@ -158,10 +158,11 @@ def _changes(results: Results) -> str:
     if loading is not None:
         for what, p99 in (
             ("alone", loading.alone_us),
+            ("while versions come and go in another server", loading.stranger_us),
             ("while versions of it come and go", loading.same_us),
             ("while versions of another model come and go", loading.other_us),
         ):
-            rows.append((f"`mlp` at {RATE} requests/s, p99, {what}", f"{p99 / 1000:.3g} ms"))
+            rows.append((f"`lookup` at {RATE} requests/s, p99, {what}", f"{p99 / 1000:.3g} ms"))
     if growth is not None:
         before, after = f"{growth.before_bytes / 1e6:.1f} MB", f"{growth.after_bytes / 1e6:.1f} MB"
         rows.append((f"memory after {FIRST_CHANGES} changes of versions", before))

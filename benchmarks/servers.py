@@ -21,7 +21,7 @@ JSON: Final = {**dict.fromkeys(WORKLOADS, "json-list"), "tensor": "json-base64",
 SALVER_VERSIONS: Final = ("salver", "onnxruntime", "numpy")
 SERVICER_VERSIONS: Final = ("salver", "grpcio", "protobuf", "numpy", "pillow")
 SERVICER_CALLS: Final = ("empty", "echo", "count", "chat")
-ONE_ONNX_MODEL: Final = ("add", "mlp", "tensor")
+ONE_ONNX_MODEL: Final = ("add", "mlp", "tensor", "lookup")
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ class Workload:
     output: Tensor
     batched: bool
     requests: Mapping[int, float]
-    """Requests at each concurrency that it is asked at, as a share of `--requests`."""
+    """Requests at each concurrency that it is asked at, as a share of `--requests`; none if it is asked otherwise."""
     model: str | None
     """The ONNX model that it takes, None if it takes none."""
 
@@ -77,6 +77,15 @@ WORKLOADS: Final = {
             batched=False,
             requests={1: 0.01, 16: 0.04, 64: 0.04},
             model="tensor",
+        ),
+        Workload(
+            "lookup",
+            "the mean of 16 rows of an embedding table of 64 MB (ONNX): quickly run, not quickly loaded",
+            (Tensor("ids", (1, 16), "int64"),),
+            Tensor("y", (1, 64)),
+            batched=True,
+            requests={},
+            model="lookup",
         ),
         Workload(
             "chain",

@@ -17,10 +17,11 @@ from benchmarks.raw import Array
 from benchmarks.servers import SERVERS
 from benchmarks.tools import classifier
 from benchmarks.tools.forms import FORMS
-from benchmarks.tools.reference import LOAD_SEED, random_inputs, weights
+from benchmarks.tools.reference import LOAD_SEED, random_inputs, table, weights
 from benchmarks.workloads import WORKLOADS, Tensor, Workload
 
 OPSET = 17
+ELEMENTS = {"float32": TensorProto.FLOAT, "int64": TensorProto.INT64}
 IR_VERSION = 8
 
 Graph = tuple[list[onnx.NodeProto], list[onnx.ValueInfoProto], list[onnx.ValueInfoProto], Mapping[str, Array]]
@@ -28,7 +29,13 @@ Graph = tuple[list[onnx.NodeProto], list[onnx.ValueInfoProto], list[onnx.ValueIn
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    graphs = {"add": _add(), "mlp": _perceptron(), "tensor": _negative(), "image": _classifier()}
+    graphs = {
+        "add": _add(),
+        "mlp": _perceptron(),
+        "tensor": _negative(),
+        "lookup": _embedding(),
+        "image": _classifier(),
+    }
     for name, graph in graphs.items():
         _write_model(name, graph, folder / "models" / f"{name}.onnx")
     _write_requests(folder)
@@ -59,6 +66,14 @@ def _perceptron() -> Graph:
         helper.make_node("Gemm", ["h", "w2", "b2"], ["y"]),
     ]
     return (*_of_workload(WORKLOADS["mlp"], nodes)[:3], weights())
+
+
+def _embedding() -> Graph:
+    nodes = [
+        helper.make_node("Gather", ["table", "ids"], ["rows"]),
+        helper.make_node("ReduceMean", ["rows"], ["y"], axes=[1], keepdims=0),
+    ]
+    return (*_of_workload(WORKLOADS["lookup"], nodes)[:3], {"table": table()})
 
 
 def _classifier() -> Graph:
@@ -94,7 +109,7 @@ def _of_workload(workload: Workload, nodes: list[onnx.NodeProto]) -> Graph:
 
 def _value(workload: Workload, tensor: Tensor) -> onnx.ValueInfoProto:
     leading = "batch" if workload.batched else tensor.shape[0]
-    return helper.make_tensor_value_info(tensor.name, TensorProto.FLOAT, [leading, *tensor.shape[1:]])
+    return helper.make_tensor_value_info(tensor.name, ELEMENTS[tensor.dtype], [leading, *tensor.shape[1:]])
 
 
 def _write_requests(folder: Path) -> None:

@@ -15,6 +15,7 @@ from benchmarks.tools.forms import Inputs
 from benchmarks.workloads import STREAMED, Workload
 
 LAYERS: Final = (784, 128, 10)
+TABLE: Final = (250_000, 64)
 LOAD_SEED: Final = 7
 WEIGHTS_SEED: Final = 1
 CLEAR: Final = 1e-3
@@ -52,12 +53,19 @@ def weights() -> Mapping[str, Array]:
     }
 
 
+@cache
+def table() -> Array:
+    """The seeded embedding table; a row is a number's."""
+    return np.random.default_rng(WEIGHTS_SEED).standard_normal(TABLE, np.float32)
+
+
 def reference(workload: Workload) -> Answer:
     """The function that the workload computes."""
     answers: dict[str, Answer] = {
         "add": lambda inputs: inputs["x1"] + inputs["x2"],
         "mlp": lambda inputs: _perceptron(inputs["x"]),
         "tensor": lambda inputs: -inputs["x"],
+        "lookup": lambda inputs: table()[inputs["ids"]].mean(axis=1),
         "chain": lambda inputs: _scores(inputs).argmax(axis=1),
         "image": _shown,
         "rows": _distances,

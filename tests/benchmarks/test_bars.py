@@ -83,8 +83,8 @@ def test_a_busy_servable_is_held_against_a_busy_stranger_by_the_medians_of_the_r
     assert (verdict.got, verdict.met) == ("1.20 x", True)
 
 
-def test_what_versions_cost_is_held_against_a_server_at_rest() -> None:
-    alone = Alone(loading=Loading(100, 140, 160), growth=Growth(100, 105, 100))
+def test_what_versions_cost_is_held_against_those_of_another_server() -> None:
+    alone = Alone(loading=Loading(50, 100, 140, 160), growth=Growth(100, 105, 100))
     verdicts = {each.title: (each.got, each.met) for each in judge(Summary([]), alone)}
     assert [verdicts[title] for title in LOADING_TITLES.values()] == [("1.40 x", True), ("1.60 x", False)]
     assert [found for title, found in verdicts.items() if title.startswith("memory after")] == [("1.05 x", True)]

@@ -32,7 +32,7 @@ def test_versions_replace_each_other_until_they_are_gone(tmp_path: Path) -> None
 
 def test_rounds_have_medians() -> None:
     assert median_of([]) is None
-    assert median_of([Loading(1, 5, 9), Loading(2, 4, 8), Loading(3, 6, 7)]) == Loading(2, 5, 8)
+    assert median_of([Loading(1, 4, 5, 9), Loading(2, 2, 4, 8), Loading(3, 3, 6, 7)]) == Loading(2, 3, 5, 8)
 
 
 def _admin(server: Managed, path: Path) -> AdminSocket:
