@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from benchmarks.environments import Environment
 from benchmarks.load import Target, read_target
 from benchmarks.machine import Cores
 from benchmarks.options import Options, interpreter_of
-from benchmarks.process import ServerProcess, free_ports, started
+from benchmarks.process import ServerFailed, ServerProcess, free_ports, pinned, started
 from benchmarks.repositories import model_file, write_repository
 from benchmarks.servers import SERVERS, Server
 from benchmarks.workloads import Protocol, Workload
@@ -20,6 +21,7 @@ from benchmarks.workloads import Protocol, Workload
 MODELS = "models"
 SERVICERS = Path(__file__).with_name("servicers")
 ADMIN = "admin"
+LOOP_SECONDS = 300
 # The worker is the server's child, so that both are stopped, and their processor time is counted, together.
 JOINED = '"$0" worker "$1" "$2" --join "$3" & exec "$0" serve --accept-workers "$3" --listen "$4"'
 
@@ -74,6 +76,23 @@ class Bench:
         form = serving.form(protocol)
         key = f"{serving.workload.name}/{form}"
         return read_target(self.fixtures, key, protocol, serving.ports[protocol], answer_bytes[form])
+
+    def looped(self, server: Server, workload: Workload, requests: int) -> float:
+        """Has the work of so many requests done on the server's core, by no server; gives the seconds that it took."""
+        body = self.fixtures / "bodies" / f"{workload.name}.{server.forms['http'][workload.name]}"
+        python, model = str(self.peers[server.name].python), str(model_file(self.fixtures, workload))
+        command = [python, "-m", server.module, workload.name, model, str(body), str(requests)]
+        done = subprocess.run(
+            pinned(command, self._cores(server)),
+            env=self.peers[server.name].variables(),
+            capture_output=True,
+            text=True,
+            timeout=LOOP_SECONDS,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise ServerFailed(f"the loop ended with code {done.returncode}: {done.stderr.strip()[-500:]}")
+        return float(done.stdout)
 
     def _can_start(self, server: Server) -> bool:
         return self.options.salver is not None if server.ours else server.name in self.peers

@@ -56,6 +56,8 @@ def measure_rounds(bench: Bench) -> Generator[Cell | Problem]:
 def _server_results(bench: Bench, number: int, server: Server, workload: Workload) -> list[Cell | Problem]:
     """What one server showed in one round; nothing but the problem when an answer was wrong."""
     try:
+        if server.looped:
+            return [_looped(bench, number, server, workload, at) for at in workload.requests]
         with bench.serving(server, workload) as serving, serving.process.blamed():
             return _measured(bench, number, serving)
     except (ServerFailed, WrongAnswer) as problem:
@@ -72,6 +74,26 @@ def _measured(bench: Bench, number: int, serving: Serving) -> list[Cell | Proble
         results = [one for target in targets for one in _cells(bench, number, serving, target)]
         checker.finish()
     return results
+
+
+def _looped(bench: Bench, number: int, server: Server, workload: Workload, concurrency: int) -> Cell:
+    """What comes of it without a server: it has no concurrency, and stands beside each for comparison."""
+    requests = workload.requests_at(concurrency, bench.options.requests)
+    seconds = bench.looped(server, workload, requests)
+    return Cell(
+        round=number,
+        server=server.name,
+        workload=workload.name,
+        protocol="http",
+        concurrency=concurrency,
+        requests=requests,
+        rate=requests / seconds,
+        cpu_us=seconds / requests * 1e6,
+        generator_share=0.0,
+        p50_us=None,
+        p99_us=None,
+        memory_bytes=0,
+    )
 
 
 def _targets(bench: Bench, serving: Serving, checker: Checker) -> list[Target]:

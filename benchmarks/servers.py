@@ -21,7 +21,7 @@ JSON: Final = {**dict.fromkeys(WORKLOADS, "json-list"), "tensor": "json-base64",
 SALVER_VERSIONS: Final = ("salver", "onnxruntime", "numpy")
 SERVICER_VERSIONS: Final = ("salver", "grpcio", "protobuf", "numpy", "pillow")
 SERVICER_CALLS: Final = ("empty", "echo", "count", "chat")
-ONE_ONNX_MODEL: Final = ("add", "mlp", "tensor", "lookup")
+ONE_ONNX_MODEL: Final = ("add", "mlp", "tensor")
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,8 @@ class Server:
     """Whether Python runs the script as it is, not `salver run`: the same packages, but grpcio's own server."""
     admin: bool = False
     """Whether salver has an admin's socket, `admin` in its scratch folder."""
+    looped: bool = False
+    """Whether it is no server at all: `module` does the work again and again by itself, which bounds all servers."""
     every_core: bool = False
     """Whether it has the load's core too, which is otherwise kept from servers."""
 
@@ -72,7 +74,7 @@ SERVERS: Final = {
             "salver",
             "salver",
             "`salver serve DIR --listen ADDR`, no other setting; DIR holds the ONNX model alone",
-            workloads=ONE_ONNX_MODEL,
+            workloads=(*ONE_ONNX_MODEL, "lookup"),
             forms=KSERVE,
         ),
         Server(
@@ -253,7 +255,7 @@ SERVERS: Final = {
         Server(
             "mosec",
             "mosec",
-            "one worker; bodies are the bare bytes, without names, dtypes or shapes; batches up to 16 (`image`: 4) "
+            "one worker; bodies are the bare bytes, without names, dtypes or shapes; batches up to 16 (`image`: 2) "
             "with a wait of at most 1 ms (not for `tensor`), the best of the settings tried; for `image` a worker that "
             "decodes and one that classifies were slower than one that does both",
             requirements=("mosec", "numpy", "onnxruntime", "pillow"),
@@ -261,6 +263,17 @@ SERVERS: Final = {
             workloads=(*ONE_ONNX_MODEL, "chain", "image"),
             forms={"http": RAW},
             module="benchmarks.peers.mosec_server",
+        ),
+        Server(
+            "loop",
+            "no server",
+            "what the others run for one request after the other, in a loop",
+            requirements=("numpy", "onnxruntime", "pillow"),
+            shown_versions=("onnxruntime", "numpy", "pillow"),
+            workloads=("image",),
+            forms={"http": RAW},
+            module="benchmarks.peers.loop",
+            looped=True,
         ),
         Server(
             "litserve",
