@@ -62,6 +62,16 @@ def test_a_time_out_is_a_positive_number(capsys: pytest.CaptureFixture[str], tex
     assert f"'{text}' is no usable value: expected seconds, more than 0" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("text", ["-1", "9223372036854775808", "9" * 10_000, "one", "1.0", "\u0661"])
+@pytest.mark.parametrize("command", [["load", "add", "--admin", "unix:a"], ["call", "a:1", "add", "x=1"]])
+def test_a_version_is_a_number_that_versions_have(
+    capsys: pytest.CaptureFixture[str], command: list[str], text: str
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        make_parser().parse_args([*command, f"--servable-version={text}"])
+    assert f"'{text}' is no version: expected a whole number from 0 to" in capsys.readouterr().err
+
+
 def test_the_module_is_the_command() -> None:
     command = [sys.executable, "-m", "salver", "--version"]
     ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=50)

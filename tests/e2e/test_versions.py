@@ -1,6 +1,7 @@
 """A real server whose versions come and go, and real callers who notice nothing of it."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -209,6 +210,26 @@ def test_what_the_admin_cannot_have_is_told(server: Server, admin: str, argument
     assert (ran.returncode, ran.stdout) == (1, "")
     assert told in ran.stderr
     assert "Traceback" not in ran.stderr + server.output
+
+
+def test_what_cannot_be_said_or_counted_changes_nothing_for_the_others(
+    server: Server, tmp_path: Path, admin: str
+) -> None:
+    from salver.client.admin import Refused, ask
+
+    models = tmp_path / "models"
+    write_servable(models, os.fsdecode(b"\xff"), VERSION.format(number=1))
+    write_servable(models, "bad", 'raise ValueError("\\udcff is no file")')
+    for version in (-1, 2**63, 2**64):
+        with pytest.raises(Refused, match="versions are numbers from 0 to"):
+            ask(admin, {"do": "load", "servable": "m", "version": version}, 20)
+        assert salver("load", "m", f"--servable-version={version}", "--admin", admin).returncode == 2
+    add_version(models, 2)
+    until(lambda: states(admin) == {1: "END", 2: "AVAILABLE"})
+    until(lambda: "ValueError: \\udcff is no file" in salver("status", "--admin", admin).stdout)
+    assert "has a name that is not UTF-8" in server.output
+    assert "UnicodeEncodeError" not in server.output
+    assert "OverflowError" not in server.output
 
 
 def test_the_status_tells_why_a_version_is_not_there(server: Server, tmp_path: Path, admin: str) -> None:

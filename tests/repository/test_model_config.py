@@ -59,6 +59,8 @@ def test_a_typical_file_is_understood_whole(tmp_path: Path) -> None:
         (one('base_path: "s3://bucket/m"'), ":2", "model m is at s3://bucket/m, which is not on this machine"),
         (one('base_path: "/m" version_labels { key: "" value: 1 }'), ":2", "label '' of model m names version 1"),
         (one('base_path: "/m" model_version_policy { specific { } }'), ":2", "specific, but names no version"),
+        (one('base_path: "/m" model_version_policy { specific { versions: -1 } }'), ":2", "model m names version -1"),
+        (one(r'base_path: "/m" model_platform: "\377"'), ":2", "is no ModelServerConfig"),
         (TYPICAL.replace('"n"', '"m"'), ":11", "Illegal to list model m multiple times in config list"),
         (TYPICAL.replace('"n"', '""'), ":11", "a model in the config list has no name"),
         ("custom_model_config { }", ":1", "Only ModelConfigList is currently supported"),

@@ -1,9 +1,13 @@
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
 from salver.problems import Unusable
-from salver.repository.scan import Kind, Repository, scan
+from salver.repository.base_path import BasePath
+from salver.repository.scan import Kind, Repository, scan, scan_listed
+from salver.repository.wishes import Wish
 
 ONNX = frozenset({".onnx"})
 
@@ -186,3 +190,48 @@ def test_a_place_that_cannot_be_served_is_told_what_can(tmp_path: Path, place: s
         scan(tmp_path / place, ONNX)
     assert what in refused.value.problem.what
     assert remedy.format(tmp_path=tmp_path) in refused.value.problem.remedy
+
+
+def test_a_name_that_is_not_utf_8_refuses_only_itself(tmp_path: Path) -> None:
+    odd = os.fsdecode(b"\xff")
+    lay(tmp_path, "ok/servable.py", f"ok/{odd}", f"{odd}/servable.py", f"add/1/{odd}.onnx", f"{odd}.txt")
+    repository = scan(tmp_path, ONNX)
+    assert found(repository) == [("ok", 1, "servable.py")]
+    assert [(each.where, each.what) for each in repository.problems] == [
+        (f"{tmp_path}/\\udcff", "has a name that is not UTF-8")
+    ]
+    assert [(each.servable, each.version, each.problem.where) for each in repository.refused] == [
+        ("add", 1, f"{tmp_path}/add/1/\\udcff.onnx")
+    ]
+    for place in (f"{odd}.py", f"{odd}/servable.py"):
+        lay(tmp_path, place)
+        with pytest.raises(Unusable, match="has a name that is not UTF-8"):
+            scan(tmp_path / place, ONNX)
+
+
+def test_what_cannot_be_looked_at_refuses_only_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lay(tmp_path, "ok/1/model.onnx", "stale/1/model.onnx")
+    usual = Path.is_dir
+
+    def is_dir(self: Path) -> bool:
+        if self.name == "stale":
+            raise OSError(errno.ESTALE, "Stale file handle", str(self))
+        return usual(self)
+
+    monkeypatch.setattr(Path, "is_dir", is_dir)
+    repository = scan(tmp_path, ONNX)
+    assert found(repository) == [("ok", 1, "model.onnx")]
+    [refused] = repository.refused
+    assert (refused.servable, refused.unsure, refused.problem.what) == (
+        "stale",
+        True,
+        "cannot be read: Stale file handle",
+    )
+
+
+def test_a_path_that_no_file_system_takes_is_a_problem(tmp_path: Path) -> None:
+    endless = tmp_path / ("x" * 300)
+    with pytest.raises(Unusable, match="cannot be read: File name too long"):
+        scan(endless, ONNX)
+    [refused] = scan_listed(BasePath("m", endless), ONNX, Wish()).refused
+    assert (refused.servable, refused.unsure, refused.problem.what) == ("m", True, "cannot be read: File name too long")

@@ -79,8 +79,10 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
         ("batching = 'yes'", "batching is 'yes'", 'true, false or "auto"'),
         ("versions = 'newest'", "versions is 'newest'", '"all" or a list'),
         ("versions = [0]", "versions is [0]", "version numbers"),
+        ("versions = [18446744073709551616]", "versions is [18446744073709551616]", "version numbers"),
         ("versions = 'latest 0'", "versions is 'latest 0'", '"latest 2"'),
         ("labels = { stable = '1' }", "labels is {'stable': '1'}", "names with version numbers"),
+        ("labels = { stable = 9223372036854775808 }", "9223372036854775808", "names with version numbers"),
         ("labels = 3", "labels is 3", "such as { stable = 1, canary = 2 }"),
         ("workers = 0", "workers is 0", "a whole number from 1 to 1024"),
         ("run_timeout_s = 0", "run_timeout_s is 0", "seconds, more than 0"),
@@ -89,6 +91,7 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
         ("[onnx]\nproviders = ['gpu']", "onnx.providers is ['gpu']", "some of cpu, cuda"),
         ("[onnx]\noptimization = 'most'", "onnx.optimization is 'most'", "one of all"),
         ("max_batch_size 8", "is not TOML", "mend that line"),
+        (f"versions = {'[' * 100_000}", "is not TOML", "mend that line"),
     ],
 )
 def test_a_mistake_is_told_with_its_key_and_a_remedy(tmp_path: Path, text: str, what: str, remedy: str) -> None:

@@ -38,7 +38,7 @@ def test_a_wrong_declaration_is_a_problem(inputs: object, what: str) -> None:
         declared_signature(FILE, {"inputs": inputs, "outputs": [X]})
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", b"\xff\xfe\xfd", "3"])
+@pytest.mark.parametrize("text", ["", "{", "[1]", b"\xff\xfe\xfd", "3", "[" * 100_000])
 def test_a_declaration_is_a_json_object(text: str | bytes) -> None:
     with pytest.raises(Unusable, match="holds a declaration that is no JSON"):
         json_object(FILE, text)

@@ -14,6 +14,7 @@ from salver.problems import Unusable
 from salver.repository.sources import Sources
 from salver.server.admin import Admin
 from salver.server.admin_socket import AdminSocket
+from salver.server.manager import Manager
 from salver.server.reload import Reload
 
 Ask = Callable[[object], Any]
@@ -72,6 +73,9 @@ def test_one_connection_may_ask_for_many_things(ask: Ask) -> None:
         ({"do": "load", "servable": 3}, "says servable: 3, which is of the wrong type"),
         ({"do": "load", "servable": "m", "version": "1"}, 'says version: "1"'),
         ({"do": "load", "servable": "m", "version": True}, "says version: true"),
+        ({"do": "load", "servable": "m", "version": -1}, "says version: -1, but versions are numbers from 0 to"),
+        ({"do": "load", "servable": "m", "version": 2**63}, "9223372036854775808, but versions are numbers"),
+        ({"do": "load", "servable": "\udcff"}, 'says servable: "\\udcff", which is no text in UTF-8'),
         ({"do": "load", "servable": "m", "verison": 1}, "has 'verison', but there is only servable, version, path"),
         ({"do": "reload", "servable": "m"}, "has 'servable', but there is only config to say"),
         ({"do": "reload", "config": "models {}"}, 'has no field named "models"'),
@@ -83,6 +87,23 @@ def test_what_cannot_be_done_is_told_with_a_remedy(ask: Ask, request_: object, w
     problem = ask(request_)["problem"]
     assert what in problem["what"]
     assert problem["remedy"]
+
+
+def test_a_request_that_is_too_long_is_told_so_once_and_the_next_one_is_heard(ask: Ask) -> None:
+    for length in (2**20, 3 * 2**20):
+        assert ask("x" * length)["problem"]["what"] == "is longer than 1048576 bytes"
+        assert ask({"do": "status"})["done"]
+    assert "no JSON" in ask("x" * (2**20 - 1))["problem"]["what"]
+
+
+def test_a_mistake_of_salvers_own_is_told_and_does_not_end_the_connection(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(Manager, "statuses", lambda _self: 1 / 0)
+        assert ask({"do": "status"})["problem"]["what"] == "could not be done, for a reason of salver's own"
+    assert "ZeroDivisionError" in capfd.readouterr().err
+    assert ask({"do": "status"})["done"]
 
 
 def test_several_may_ask_at_once(path: Path) -> None:

@@ -82,6 +82,19 @@ def test_what_fails_is_data_and_stops_nothing_else(models: dict[str, Model]) -> 
     assert [model.closed for model in models.values()] == [False, False, True]
 
 
+def test_a_mistake_of_salvers_own_is_told_and_stops_nothing_else(
+    models: dict[str, Model], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Model, "start", lambda _self, version: 1 / (version.name != "b"))
+    folders = [folder("a"), folder("b", Kind.SERVABLE), folder("c")]
+    outcomes = load.load_all(folders, Workers(), Watch())
+    assert names(outcomes) == ["a", "not b", "c"]
+    assert isinstance(outcomes[1], Refused)
+    assert "for a reason of salver's own" in outcomes[1].problem.what
+    assert "ZeroDivisionError" in capsys.readouterr().err
+    assert models["b"].closed
+
+
 def test_what_workers_load_keeps_its_place_in_the_order(models: dict[str, Model]) -> None:
     folders = [folder("a", Kind.SERVABLE), folder("b"), folder("bad", Kind.SERVABLE), folder("c", Kind.SERVABLE)]
     assert names(load.load_all(folders, Workers(), Watch())) == ["a", "b", "not bad", "c"]

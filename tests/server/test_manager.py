@@ -167,6 +167,31 @@ def test_unloading_waits_for_the_calls_and_ends_the_workers(tmp_path: Path) -> N
         assert worker_processes() == []
 
 
+def test_an_error_whose_text_cannot_be_encoded_takes_nobody_with_it(server: Managed, tmp_path: Path) -> None:
+    write_servable(tmp_path, "bad", 'raise ValueError("\\udcff is no file")')
+    server.manager.look()
+    [record] = server.manager.wait("bad", lambda records: all(record.settled for record in records))
+    assert record.problem is not None
+    assert record.problem.what == "ValueError: \\udcff is no file"
+    add_version(tmp_path, 2)
+    server.manager.look()
+    until(lambda: server.answer() == 2.0)
+
+
+def test_what_cannot_be_published_is_told_and_ends_nothing(
+    server: Managed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(server.live, "route", lambda _routes: 1 / 0)
+        add_version(tmp_path, 2)
+        server.manager.look()
+        until(lambda: server.states() == {1: "END", 2: "AVAILABLE"})
+    assert "ZeroDivisionError" in capsys.readouterr().err
+    add_version(tmp_path, 3)
+    server.manager.look()
+    until(lambda: server.answer() == 3.0)
+
+
 def test_labels_reach_versions_that_are_available(server: Managed, tmp_path: Path) -> None:
     (tmp_path / "m" / "salver.toml").write_text("versions = 'all'\nlabels = { stable = 1, canary = 2 }")
     server.manager.look()

@@ -51,7 +51,9 @@ def test_a_serialized_list_does_the_same(server: Managed, tmp_path: Path) -> Non
     config = field(1, b"n") + field(2, str(tmp_path / "n").encode())
     Reload(server.manager).message(field(1, field(1, config)))
     assert server.answer("n") == 5.0
-    for wrong in (b"", b"\xff", field(1, field(1, field(1, b"n") + field(2, b"n")))):
+    negative = b"\xb2\x06\x0c" + field(1, b"\xff" * 9 + b"\x01")  # specific { versions: -1 }
+    unversioned = field(1, field(1, config + field(7, negative)))
+    for wrong in (b"", b"\xff", field(1, field(1, field(1, b"n") + field(2, b"n"))), unversioned):
         with pytest.raises(Refusal) as refused:
             Reload(server.manager).message(wrong)
         assert refused.value.code == "INVALID_ARGUMENT"

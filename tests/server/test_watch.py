@@ -56,5 +56,28 @@ def test_what_goes_wrong_is_told_once_and_does_not_end_it(capsys: pytest.Capture
     assert capsys.readouterr().err == "salver: there: is nothing\n  remedy: put something there\n"
 
 
+def test_an_error_of_salvers_own_is_told_once_and_does_not_end_it(capsys: pytest.CaptureFixture[str]) -> None:
+    turns = [0, 0, 1, 2, 2]
+    looked, acted = Event(), Event()
+
+    def trace() -> int:
+        if len(turns) > 1:
+            if turns.pop(0) == 0:
+                raise OSError(5, "Input/output error")
+            return 1
+        looked.set()
+        return 2
+
+    def act() -> None:
+        acted.set()
+
+    watcher = Watcher(Round(0.001, trace, act), 0, Report())
+    watcher.start()
+    assert acted.wait(20)
+    assert looked.wait(20)
+    watcher.stop()
+    assert capsys.readouterr().err.count("OSError: [Errno 5] Input/output error") == 1
+
+
 def test_one_that_was_never_started_may_be_stopped() -> None:
     Watcher(Round(1.0, lambda: 0, list), 0, Report()).stop()

@@ -141,7 +141,7 @@ def _add_place(parser: argparse.ArgumentParser, count: str | None = None) -> Non
 
 
 def _add_version(parser: argparse.ArgumentParser, text: str) -> None:
-    parser.add_argument("--servable-version", metavar="N", type=int, help=text)
+    parser.add_argument("--servable-version", metavar="N", type=_version, help=text)
 
 
 def _add_tensorflow_serving(commands: "Commands") -> None:
@@ -227,7 +227,7 @@ def _add_admin(commands: "Commands") -> None:
     label.add_argument("servable", metavar="NAME", help="the servable")
     label.add_argument("label", metavar="LABEL", help="the label, such as stable")
     version = label.add_mutually_exclusive_group(required=True)
-    version.add_argument("servable_version", metavar="N", type=int, nargs="?", help="an available version")
+    version.add_argument("servable_version", metavar="N", type=_version, nargs="?", help="an available version")
     version.add_argument("--remove", action="store_true", help="take the label away")
     reload = _add_order(commands, "reload", "look at all folders and files again, and follow what they say")
     reload.add_argument("--model-config-file", metavar="FILE", help="follow this list, in TensorFlow Serving's form")
@@ -249,6 +249,16 @@ def _add_order(commands: "Commands", name: str, text: str) -> argparse.ArgumentP
 
 def _absolute(text: str) -> str:
     return os.path.abspath(text)  # noqa: PTH100
+
+
+def _version(text: str) -> int:
+    from salver.repository.policies import LAST_VERSION, is_version
+
+    # Longer texts than any version's are not even read.
+    version = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(LAST_VERSION)) else -1
+    if not is_version(version):
+        raise argparse.ArgumentTypeError(f"'{text}' is no version: expected a whole number from 0 to {LAST_VERSION}")
+    return version
 
 
 def _seconds(text: str) -> float:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from salver.config.text_proto import Schema, file_text, read_message, read_text
-from salver.problems import Unusable
+from salver.problems import Unusable, encodable
 from salver.repository.base_path import BasePath
-from salver.repository.policies import Every, Latest, Specific, VersionPolicy
+from salver.repository.policies import Every, Latest, Specific, VersionPolicy, is_version
 from salver.repository.settings import ServableSettings
 
 _SCHEMA: Schema = {
@@ -78,6 +78,8 @@ def listed_by_flags(name: str, base_path: str, defaults: ServableSettings | None
     """What `--model_name` and `--model_base_path` say. A relative path is one from here. Raises Unusable."""
     if not name:
         raise Unusable("--model_name", "is empty", "give the name that clients call")
+    if encodable(name) != name:
+        raise Unusable("--model_name", f"'{name}' is not UTF-8", "give a name that clients can say")
     absolute = base_path if "://" in base_path else str(Path(base_path).absolute())
     try:
         return BasePath(name, _path(name, absolute), _PLATFORM, Latest(), None, defaults)
@@ -121,7 +123,7 @@ def _model(config: Any, defaults: ServableSettings | None) -> BasePath:
         raise _Wrong("a model in the config list has no name", 'write name: "..."', config.base_path)
     labels = dict(config.version_labels)
     for label, version in labels.items():
-        if not label or not 0 <= version < 2**63:
+        if not label or not is_version(version):
             what = f"label '{label}' of model {config.name} names version {version}"
             raise _Wrong(what, "give a name, and the number of a version", label or config.name)
     path = _path(config.name, config.base_path)
@@ -148,4 +150,8 @@ def _policy(config: Any) -> VersionPolicy:
     if not policy.specific.versions:
         what = f"the policy of model {config.name} is specific, but names no version"
         raise _Wrong(what, "write specific { versions: 1 }", "specific")
+    for version in policy.specific.versions:
+        if not is_version(version):
+            what = f"the policy of model {config.name} names version {version}"
+            raise _Wrong(what, "give the number of a version folder", str(version))
     return Specific(frozenset(policy.specific.versions))

@@ -4,6 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+LAST_VERSION = 2**63 - 1
+"""Versions are numbers from 0 to this one."""
+
+
+def is_version(value: object) -> bool:
+    """Whether this may be the number of a version."""
+    return type(value) is int and 0 <= value <= LAST_VERSION
+
 
 class VersionPolicy(Protocol):
     """A choice among versions."""

@@ -6,10 +6,11 @@ from enum import Enum
 from pathlib import Path
 
 from salver.authoring.mindspore.secret import Secret
-from salver.problems import Problem, Unusable
+from salver.problems import Problem, Unusable, encodable
 from salver.repository.base_path import BasePath
 from salver.repository.endings import ending
 from salver.repository.logs import Logs
+from salver.repository.policies import is_version
 from salver.repository.settings import FILE, POLICY, ServableSettings, read_settings
 from salver.repository.wishes import Wish, Wishes
 
@@ -95,23 +96,21 @@ def scan(place: Path, suffixes: frozenset[str], wishes: Wishes | None = None) ->
 
     Raises Unusable if the place itself is of no use; everything below it becomes data.
     """
-    if place.suffix == ".py" and place.is_file():
-        return _repository(_one_file(place, suffixes), ())
-    _check_directory(place, suffixes)
-    found: list[VersionFolder | Refused] = []
-    problems: list[Problem] = []
-    for entry in _entries(place):
-        if entry.is_dir():
-            wish = (wishes or {}).get(entry.name, Wish())
-            found += _servable(_Place(entry, suffixes, BasePath(entry.name, entry), wish))
-        elif ending(entry, suffixes):
-            target = place / entry.stem / "1" / entry.name
-            problems.append(Problem(str(entry), "a model file needs folders that name it", f"move it to {target}"))
-    if not found and not problems and not wishes:
-        scripts = [entry for entry in _entries(place) if entry.suffix == ".py"]
+    try:
+        if place.suffix == ".py" and place.is_file():
+            return _repository(_one_file(place, suffixes))
+        _check_directory(place, suffixes)
+        entries = _entries(place)
+    except OSError as error:
+        problem = _unreadable(place, error)
+        raise Unusable(problem.where, problem.what, problem.remedy) from None
+    wished = wishes or {}
+    found = [each for entry in entries for each in _found(entry, suffixes, wished.get(entry.name, Wish()))]
+    if not found and not wished:
+        scripts = [entry for entry in entries if entry.suffix == ".py"]
         alone = f"; or give the file of one servable, such as {scripts[0]}" if scripts else ""
         raise Unusable(place, "holds no servables", f"lay them out as {_LAYOUT}{alone}")
-    return _repository(found, problems)
+    return _repository(found)
 
 
 def scan_listed(listed: BasePath, suffixes: frozenset[str], wish: Wish) -> Repository:
@@ -119,23 +118,63 @@ def scan_listed(listed: BasePath, suffixes: frozenset[str], wish: Wish) -> Repos
 
     Every folder whose name is a number is a version, and whatever else is there is passed over.
     """
-    if not listed.path.is_dir():
-        what, remedy = "there is no such folder", f"put version folders there, such as {listed.path / '1'}"
-        return _repository([Refused(listed.name, _FIRST, Problem(str(listed.path), what, remedy), unsure=True)], ())
-    return _repository(_servable(_Place(listed.path, suffixes, listed, wish, strict=False)), ())
+    what, remedy = "there is no such folder", f"put version folders there, such as {listed.path / '1'}"
+    try:
+        missing = None if listed.path.is_dir() else Problem(str(listed.path), what, remedy)
+    except OSError as error:
+        missing = _unreadable(listed.path, error)
+    if missing is not None:
+        return _repository([Refused(listed.name, _FIRST, missing, unsure=True)])
+    return _repository(_servable(_Place(listed.path, suffixes, listed, wish, strict=False)))
 
 
-def _repository(found: Iterable[VersionFolder | Refused], problems: Iterable[Problem]) -> Repository:
+def _repository(found: Iterable[VersionFolder | Refused | Problem]) -> Repository:
     every = tuple(found)
-    versions = tuple(each for each in every if isinstance(each, VersionFolder))
-    return Repository(versions, tuple(each for each in every if isinstance(each, Refused)), tuple(problems))
+    return Repository(
+        tuple(each for each in every if isinstance(each, VersionFolder)),
+        tuple(each for each in every if isinstance(each, Refused)),
+        tuple(each for each in every if isinstance(each, Problem)),
+    )
+
+
+def _found(entry: Path, suffixes: frozenset[str], wish: Wish) -> Iterator[VersionFolder | Refused | Problem]:
+    """What one entry of a folder of servables is."""
+    misnamed = _misnamed(entry)
+    try:
+        folder = entry.is_dir()
+    except OSError as error:
+        problem = _unreadable(entry, error)
+        yield Refused(entry.name, _FIRST, problem, unsure=True) if misnamed is None else problem
+        return
+    if folder and misnamed is None:
+        yield from _servable(_Place(entry, suffixes, BasePath(entry.name, entry), wish))
+    elif folder and misnamed is not None:
+        yield misnamed
+    elif ending(entry, suffixes):
+        target = entry.parent / entry.stem / "1" / entry.name
+        yield Problem(str(entry), "a model file needs folders that name it", f"move it to {target}")
+
+
+def _misnamed(path: Path) -> Problem | None:
+    """What is wrong with a name that callers could not say."""
+    if encodable(path.name) == path.name:
+        return None
+    return Problem(str(path), "has a name that is not UTF-8", "rename it")
+
+
+def _check_name(path: Path) -> None:
+    problem = _misnamed(path)
+    if problem is not None:
+        raise Unusable(problem.where, problem.what, problem.remedy)
 
 
 def _one_file(file: Path, suffixes: frozenset[str]) -> Iterator[VersionFolder | Refused]:
     """A file is a servable of its own name; one with the name of code in a servable's folder is that servable."""
     if file.name in _CODE:
         folder = file.resolve().parent
+        _check_name(folder)
         return _servable(_Place(folder, suffixes, BasePath(folder.name, folder)))
+    _check_name(file)
     return iter([VersionFolder(file.stem, _FIRST, file, ServableSettings(), Kind.SERVABLE)])
 
 
@@ -144,10 +183,7 @@ def _check_directory(directory: Path, suffixes: frozenset[str]) -> None:
         remedy = f"give the folder that holds {_LAYOUT}; or the .py file of one servable"
         missing = f"there is no such {'file' if directory.suffix == '.py' else 'folder'}"
         raise Unusable(directory, "is neither a folder nor a .py file" if directory.exists() else missing, remedy)
-    try:
-        held = _what_a_servable_holds(directory, suffixes)
-    except OSError as error:
-        raise Unusable(directory, f"cannot be read: {error.strerror}", "let the server's user read it") from None
+    held = _what_a_servable_holds(directory, suffixes)
     if held is not None:
         alone = f", or its code: {directory / held}" if held in _CODE else ""
         remedy = f"give the folder above it: {directory.resolve().parent}{alone}"
@@ -248,7 +284,7 @@ def _number(place: _Place, entry: Path, numbered: dict[int, Path | None], proble
     """Note the folder's number, or what is wrong with it."""
     name = entry.name
     number = int(name) if name.isascii() and name.isdigit() else -1
-    if not (_FIRST if place.strict else 0) <= number < 2**63:
+    if not is_version(number) or (place.strict and number < _FIRST):
         if place.strict:
             what = f"'{name}' is no version number"
             problems.append(Problem(str(entry), what, "name version folders 1, 2, 3, ..."))
@@ -272,6 +308,9 @@ def _model(place: _Place, version: int, directory: Path, settings: ServableSetti
         names = " and ".join(artefact.name for artefact in artefacts)
         remedy = f"keep {expected}; another model is a servable of its own"
         return Refused(place.name, version, Problem(str(directory), f"holds several model files: {names}", remedy))
+    misnamed = _misnamed(artefacts[0])
+    if misnamed is not None:
+        return Refused(place.name, version, misnamed)
     return VersionFolder(place.name, version, artefacts[0], settings, folder=directory)
 
 

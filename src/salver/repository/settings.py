@@ -121,7 +121,7 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
 
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise Unusable(path, f"is not TOML: {error}", "mend that line; https://toml.io shows the format") from None
 
 

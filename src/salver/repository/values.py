@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from salver.repository.policies import Every, Latest, Specific, VersionPolicy
+from salver.repository.policies import Every, Latest, Specific, VersionPolicy, is_version
 
 Reader = Callable[[Any], Any]
 
@@ -92,7 +92,7 @@ def labels(value: Any) -> dict[str, int]:
 
 
 def _is_version(value: Any) -> bool:
-    return type(value) is int and value > 0
+    return is_version(value) and value > 0
 
 
 def one_of(*choices: str) -> Reader:

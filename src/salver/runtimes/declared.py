@@ -29,7 +29,7 @@ def json_object(path: Path, text: str | bytes) -> Mapping[str, Any]:
     """Raises Unusable if the text is none."""
     try:
         form = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Unusable(path, f"holds a declaration that is no JSON: {error}", _FORM) from None
     if not isinstance(form, dict):
         raise Unusable(path, "holds a declaration that is no JSON object", _FORM)

@@ -15,13 +15,15 @@ import os
 import socket
 import socketserver
 import threading
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from salver import _native
-from salver.problems import Problem, Unusable
+from salver.problems import Problem, Unusable, encodable
+from salver.repository.policies import LAST_VERSION, is_version
 from salver.server.admin import Admin, plain_problem
 
 _LONGEST = 1 << 20
@@ -67,6 +69,10 @@ class _Commands:
             return {"done": self._do(line)}
         except Unusable as error:
             return {"problem": plain_problem(error.problem)}
+        except Exception:
+            traceback.print_exc()
+            what, remedy = "could not be done, for a reason of salver's own", "report what the server printed"
+            return {"problem": plain_problem(Problem("the request", what, remedy))}
 
     def _do(self, line: bytes) -> Any:
         try:
@@ -93,6 +99,10 @@ def _check_arguments(command: Callable[..., Any], given: dict[str, Any]) -> None
             raise _wrong(f"has '{name}', but there is only {', '.join(takes) or 'nothing'} to say")
         if isinstance(value, bool) or not isinstance(value, _TYPES[name]):
             raise _wrong(f"says {name}: {json.dumps(value)}, which is of the wrong type")
+        if isinstance(value, str) and encodable(value) != value:
+            raise _wrong(f"says {name}: {json.dumps(value)}, which is no text in UTF-8")
+        if isinstance(value, int) and not is_version(value):
+            raise _wrong(f"says {name}: {value}, but versions are numbers from 0 to {LAST_VERSION}")
     for name, parameter in takes.items():
         if parameter.default is parameter.empty and name not in given:
             raise _wrong(f"does not say {name}")
@@ -111,8 +121,18 @@ class _Handler(socketserver.StreamRequestHandler):
             if self.request.recv(len(_HTTP2), socket.MSG_PEEK) == _HTTP2:
                 self.server.commands.serve_admin(self.request.detach())
                 return
-            while line := self.rfile.readline(_LONGEST):
-                self.wfile.write(json.dumps(self.server.commands.answer(line)).encode() + b"\n")
+            while line := self.rfile.readline(_LONGEST + 1):
+                self._say(self.server.commands.answer(line) if len(line) <= _LONGEST else self._too_long(line))
+
+    def _too_long(self, line: bytes) -> dict[str, Any]:
+        """Pass over the rest of it, so that the next line is the next request."""
+        while line and not line.endswith(b"\n"):
+            line = self.rfile.readline(_LONGEST)
+        what, remedy = f"is longer than {_LONGEST} bytes", "send a shorter one"
+        return {"problem": plain_problem(Problem("the request", what, remedy))}
+
+    def _say(self, answer: dict[str, Any]) -> None:
+        self.wfile.write(json.dumps(answer).encode() + b"\n")
 
 
 class _Server(socketserver.ThreadingUnixStreamServer):

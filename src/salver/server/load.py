@@ -1,5 +1,6 @@
 """From the versions that should exist to those that do: what fails is data, and stops nothing else."""
 
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,19 +103,25 @@ def problems(repository: Repository, outcomes: Iterable[Outcome]) -> list[Proble
 
 
 def _put(outcomes: dict[int, Outcome], index: int, folder: VersionFolder, host: Host, watch: Watch) -> None:
-    outcome: Outcome
+    outcome = outcomes[index] = _outcome(folder, host, watch)
+    watch.done(outcome)
+
+
+def _outcome(folder: VersionFolder, host: Host, watch: Watch) -> Outcome:
+    """Whatever happens when one version is loaded, the others are to go on."""
     try:
-        outcome = _running(folder, host, watch)
+        return _running(folder, host, watch)
     except Unusable as error:
-        outcome = Refused(folder.servable, folder.version, error.problem)
+        problem = error.problem
     except OSError as error:
         # Files may vanish while they are looked at.
-        problem = Problem(
-            str(error.filename or folder.artefact), f"cannot be read: {error.strerror}", "see that it stays"
-        )
-        outcome = Refused(folder.servable, folder.version, problem)
-    outcomes[index] = outcome
-    watch.done(outcome)
+        what = f"cannot be read: {error.strerror or error}"
+        problem = Problem(str(error.filename or folder.artefact), what, "see that it stays")
+    except Exception:
+        traceback.print_exc()
+        what = "could not be loaded, for a reason of salver's own"
+        problem = Problem(str(folder.artefact), what, "report what was printed above")
+    return Refused(folder.servable, folder.version, problem)
 
 
 def _running(folder: VersionFolder, host: Host, watch: Watch) -> Running:

@@ -22,6 +22,7 @@ from salver.server.routes import Absent, Routes
 _POLL_S = 0.02
 # A call may have found its version just before that was routed to no more, and be on its way to it.
 _ON_THE_WAY_S = 1.0
+_STOPPED = Problem("workers", "are not started while the server stops", "start the server again")
 
 
 @dataclass
@@ -205,7 +206,7 @@ class Manager:
 
     def _load(self, folder: VersionFolder) -> None:
         began = time.monotonic()
-        outcome = self._outcome(folder)
+        [outcome] = self._live.load([folder]) or [Refused(folder.servable, folder.version, _STOPPED)]
         with self._change:
             key = _key(outcome)
             known = self._ledger[key].problem
@@ -217,16 +218,6 @@ class Manager:
             self._report.say(f"{key[0]} version {key[1]}: ready after {time.monotonic() - began:.2f} s")
         elif known != outcome.problem and not self._stopping:
             self._report.problem(outcome.problem)
-
-    def _outcome(self, folder: VersionFolder) -> Outcome:
-        """Whatever happens when one version is loaded, the others are to go on coming and going."""
-        try:
-            outcomes = self._live.load([folder])
-        except Exception:
-            traceback.print_exc()
-            outcomes = []
-        what, remedy = "could not be loaded, for a reason of salver's own", "report what was printed above"
-        return [*outcomes, Refused(folder.servable, folder.version, Problem(str(folder.artefact), what, remedy))][0]
 
     def _loaded(self, key: Key, outcome: Outcome) -> None:
         if isinstance(outcome, Running):
@@ -258,8 +249,12 @@ class Manager:
                     self._change.notify_all()
 
     def _route(self) -> None:
+        """Let callers reach what answers now. Whatever goes wrong with that, versions go on coming and going."""
         versions = [each.version for _, each in sorted(self._running.items(), key=lambda item: item[0])]
-        self._live.route(Routes(versions, self._absent(), self._reachable_labels()))
+        try:
+            self._live.route(Routes(versions, self._absent(), self._reachable_labels()))
+        except Exception:
+            traceback.print_exc()
 
     def _absent(self) -> list[Absent]:
         return [_absent(each) for each in self._shown() if each.key not in self._running]

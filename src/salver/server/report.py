@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from salver.authoring.spec import Servable, StageSpec
-from salver.problems import Problem
+from salver.problems import Problem, encodable
 from salver.runtimes.base import Loaded
 
 
@@ -18,7 +18,7 @@ class Report:
     def say(self, text: str) -> None:
         """Print a result at once, unless only problems are wanted."""
         if self.level != "error":
-            print(text, flush=True)
+            print(encodable(text), flush=True)
 
     def problem(self, problem: Problem) -> None:
         """Print what is wrong, whatever the level."""

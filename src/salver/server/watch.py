@@ -1,11 +1,13 @@
 """Looking, again and again, whether something has changed."""
 
 import threading
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from salver import _native
-from salver.problems import Problem, Unusable
+from salver.problems import Unusable
 from salver.repository.traces import Calm
 from salver.server.report import Report
 
@@ -14,7 +16,7 @@ from salver.server.report import Report
 class Round:
     """What is looked at every so often: `trace` changes when there may be something new, and `act` sees to it.
 
-    `act` may raise Unusable, which is told once.
+    `act` may raise Unusable. That, and any other error, is told once until there is another, or none.
     """
 
     every_s: float
@@ -29,7 +31,7 @@ class Watcher:
         self._watched = watched
         self._report = report
         self._calm = Calm(seen)
-        self._told: Problem | None = None
+        self._told: object = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
 
@@ -45,15 +47,19 @@ class Watcher:
     def _run(self) -> None:
         _native.unhurried()
         while not self._stopping.wait(self._watched.every_s):
-            if self._calm.over(self._watched.trace()):
-                self._act()
+            try:
+                self._look()
+            except Unusable as error:
+                self._tell(error.problem, partial(self._report.problem, error.problem))
+            except Exception as error:
+                self._tell(repr(error), partial(traceback.print_exception, error))
 
-    def _act(self) -> None:
-        try:
+    def _look(self) -> None:
+        if self._calm.over(self._watched.trace()):
             self._watched.act()
-        except Unusable as error:
-            if error.problem != self._told:
-                self._report.problem(error.problem)
-            self._told = error.problem
-        else:
             self._told = None
+
+    def _tell(self, what: object, tell: Callable[[], None]) -> None:
+        if what != self._told:
+            tell()
+        self._told = what

@@ -57,6 +57,7 @@ def test_arguments_have_the_originals_order() -> None:
         ({"servable_name": False}, "Parameter 'servable_name' should be str, but actually <class 'bool'>"),
         ({"servable_name": ""}, "Parameter 'servable_name' should not be empty str"),
         ({"version_number": -1}, "Parameter 'version_number' should be >= 0"),
+        ({"version_number": 2**63}, "Parameter 'version_number' should be in range [0,9223372036854775807]"),
         ({"version_number": False}, "Parameter 'version_number' should be int, but actually <class 'bool'>"),
         ({"num_parallel_workers": 65}, "Parameter 'num_parallel_workers' should be in range [0,64]"),
         ({"num_parallel_workers": -1}, "Parameter 'num_parallel_workers' should be in range [0,64]"),

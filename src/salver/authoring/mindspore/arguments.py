@@ -22,6 +22,11 @@ def checked_int(name: str, value: object, least: int, most: int | None = None) -
     return _whole_number(f"Parameter '{name}'", value, least, most)
 
 
+def checked_version(name: str, value: object) -> int:
+    """The number of a version. Raises RuntimeError."""
+    return checked_int(name, checked_int(name, value, 0), 0, 2**63 - 1)
+
+
 def checked_ints(name: str, value: object, least: int) -> tuple[int, ...]:
     """One whole number, or a tuple or list of different ones. Raises RuntimeError."""
     if isinstance(value, int):

@@ -6,9 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from salver.authoring.mindspore.arguments import checked_bool, checked_int, checked_ints, checked_str
+from salver.authoring.mindspore.arguments import (
+    checked_bool,
+    checked_int,
+    checked_ints,
+    checked_str,
+    checked_version,
+)
 from salver.authoring.mindspore.registration import CONFIG_FILE
 from salver.authoring.mindspore.secret import Secret
+from salver.repository.policies import is_version
 
 _DEVICES = ("ascend", "gpu", "cpu")
 _MODES = ("AES-GCM", "AES-CBC")
@@ -46,7 +53,7 @@ class ServableStartConfig:
     ) -> None:
         self._directory = beside_script(checked_str("servable_directory", servable_directory))
         self._name = checked_str("servable_name", servable_name)
-        self._version = checked_int("version_number", version_number, 0)
+        self._version = checked_version("version_number", version_number)
         workers = checked_int("num_parallel_workers", num_parallel_workers, 0, _MOST_WORKERS)
         self._dec_key = _checked_key(dec_key)
         self._dec_mode = checked_str("dec_mode", dec_mode)
@@ -185,7 +192,8 @@ def _model_folder(folder: Path, asked: int, versions: dict[int, Path]) -> Path |
 
 
 def _is_version(path: Path) -> bool:
-    return path.name.isascii() and path.name.isdecimal() and int(path.name) > 0 and path.is_dir()
+    name = path.name
+    return name.isascii() and name.isdecimal() and int(name) > 0 and is_version(int(name)) and path.is_dir()
 
 
 def _joined(one: Deployment, other: Deployment) -> Deployment:
