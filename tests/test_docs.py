@@ -74,7 +74,9 @@ def test_the_settings_of_saved_models_are_the_documented_ones(tmp_path: Path) ->
     assert all(each.name in block for each in fields(SavedModelSettings))
 
 
-@pytest.mark.parametrize("name", ["json", "servicers", "services", "web"])
+@pytest.mark.parametrize(
+    "name", ["clients", "deployment", "json", "kserve", "metrics", "plain_json", "servicers", "services", "web"]
+)
 def test_the_page_is_true(tmp_path: Path, name: str) -> None:
     page = Page(f"docs/{name}.md")
     with reader(tmp_path) as person:
