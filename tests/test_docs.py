@@ -1,22 +1,25 @@
 """The pages of `docs/` are true: their blocks are run as they stand there. See `support.reading`."""
 
 import os
+import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 from onnx import save
+from support.http import get, post
 from support.reading import Page, reader
 from support.saved_models import mnist, written
 
 from examples.models import digits, trained_digits
 from salver.client.api import Client
-from salver.repository.settings import SavedModelSettings, read_settings
+from salver.repository.settings import SavedModelSettings, ServableSettings, read_settings
 from salver.testing.server import running
 
-PYTHON = Page("docs/python.md")
+PYTHON, SETTINGS = Page("docs/python.md"), Page("docs/settings.md")
 
 
 def test_the_reference_for_python_is_true(tmp_path: Path) -> None:
@@ -66,6 +69,32 @@ def test_the_page_on_tensorflow_is_true(tmp_path: Path) -> None:
             person.type(command, expected)
 
 
+def test_the_settings_of_a_servable_are_the_defaults(tmp_path: Path) -> None:
+    [text] = SETTINGS.of("toml")
+    (tmp_path / "salver.toml").write_text(text)
+    assert read_settings(tmp_path / "salver.toml") == ServableSettings()
+    (tmp_path / "salver.toml").write_text(re.sub(r"^# (\w+ =)", r"\1", text, flags=re.M))
+    settings = read_settings(tmp_path / "salver.toml")
+    assert (settings.instances, settings.workers, settings.run_timeout_s) == (2, 2, 300)
+
+
+def test_the_table_of_settings_has_every_key_with_its_default() -> None:
+    [text] = SETTINGS.of("toml")
+    said = re.findall(r"^\| `([\w.]+)` \|(?: `(.*?)`)? \|", SETTINGS.text, re.M)
+    assert sorted(name for name, _ in said) == sorted(_keys())
+    plain = {name.rpartition(".")[2]: default for name, default in said if default}
+    assert plain == dict(re.findall(r"^(\w+) = (.*)$", text, re.M))
+
+
+def _keys() -> Iterator[str]:
+    for each in fields(ServableSettings):
+        inner = each.metadata.get("table")
+        if inner is not None:
+            yield from (f"{each.name}.{own.name}" for own in fields(inner))
+        elif each.metadata:
+            yield each.name
+
+
 def test_the_settings_of_saved_models_are_the_documented_ones(tmp_path: Path) -> None:
     [block] = Page("docs/tensorflow.md").of("toml")
     (tmp_path / "salver.toml").write_text(block)
@@ -85,3 +114,13 @@ def test_the_page_is_true(tmp_path: Path, name: str) -> None:
             person.type(command, expected)
         for script in page.scripts():
             person.run(script)
+
+
+def test_the_page_on_metrics_names_all_of_them(tmp_path: Path) -> None:
+    (tmp_path / "tea.py").write_text("import salver\n\n\n@salver.function\ndef tea(x: float) -> float:\n    return x\n")
+    with running(tmp_path / "tea.py") as server:
+        assert [post(server.address, f"/servables/{name}", {"x": 1}).status for name in ("tea", "no")] == [200, 404]
+        page = get(server.address, "/metrics").body.decode()
+    counted = {"counter": "_total"}
+    kinds = {name + counted.get(kind, ""): kind for name, kind in re.findall(r"^# TYPE (\w+) (\w+)$", page, re.M)}
+    assert dict(re.findall(r"^\| `(salver_\w+)` \| (\w+) \|", Page("docs/metrics.md").text, re.M)) == kinds

@@ -10,7 +10,8 @@ from pathlib import Path
 from support.paths import ROOT
 from support.reading import Page, reader
 
-from salver.repository.settings import ServableSettings, read_settings
+from salver.repository.policies import Latest
+from salver.repository.settings import read_settings
 
 README = Page("README.md")
 
@@ -24,13 +25,16 @@ def test_everything_that_a_reader_types_does_what_is_written_there(tmp_path: Pat
             person.run(script)
 
 
-def test_the_settings_of_a_servable_are_the_defaults(tmp_path: Path) -> None:
+def test_the_settings_of_a_servable_can_be_read(tmp_path: Path) -> None:
     [text] = README.of("toml")
     (tmp_path / "salver.toml").write_text(text)
-    assert read_settings(tmp_path / "salver.toml") == ServableSettings()
-    (tmp_path / "salver.toml").write_text(re.sub(r"^# (\w+ =)", r"\1", text, flags=re.M))
     settings = read_settings(tmp_path / "salver.toml")
-    assert (settings.instances, settings.workers, settings.run_timeout_s) == (2, 2, 300)
+    assert (settings.max_batch_size, settings.max_wait_ms, settings.versions) == (64, 2, Latest(2))
+
+
+def test_the_index_has_every_page() -> None:
+    named = re.findall(r"^\| \[(docs/\w+\.md)\]", README.text, re.M)
+    assert sorted(named) == sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))
 
 
 def test_make_knows_its_targets() -> None:

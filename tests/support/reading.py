@@ -25,8 +25,8 @@ class Page:
     """A page of the documentation; `blocks` are (language, text)."""
 
     def __init__(self, name: str) -> None:
-        text = (ROOT / name).read_text(encoding="utf-8")
-        self.blocks: list[tuple[str, str]] = re.findall(r"^```(\w+)\n(.*?)^```$", text, re.M | re.S)
+        self.text = (ROOT / name).read_text(encoding="utf-8")
+        self.blocks: list[tuple[str, str]] = re.findall(r"^```(\w+)\n(.*?)^```$", self.text, re.M | re.S)
 
     def of(self, language: str) -> list[str]:
         return [text for kind, text in self.blocks if kind == language]
