@@ -76,8 +76,10 @@ def test_a_folder_stands_for_its_model_or_that_of_its_highest_version(
     [
         ("empty", "holds no model file, and no version folder with one"),
         ("two", "holds several model files: a.onnx and b.onnx"),
-        ("no.onnx", "cannot be read"),
-        ("no.txt", "no runtime runs files that end in '.txt'"),
+        ("nothere", "there is no such file or folder\n  remedy: give a model file (.mindir, .onnx, "),
+        ("no.onnx", "there is no such file or folder"),
+        ("no.txt", "is of no kind that is known\n  remedy: give one of .mindir, .onnx, "),
+        ("empty.onnx", "is no usable ONNX model"),
         ("broken/saved_model.pb", "is no whole SavedModel"),
         ("secret.mindir", "does not say what it takes"),
     ],
@@ -87,7 +89,7 @@ def test_what_is_no_model_is_a_problem(
 ) -> None:
     for folder in ("empty", "two", "broken"):
         (tmp_path / folder).mkdir()
-    for name in ("two/a.onnx", "two/b.onnx", "broken/saved_model.pb"):
+    for name in ("two/a.onnx", "two/b.onnx", "broken/saved_model.pb", "no.txt", "empty.onnx"):
         (tmp_path / name).touch()
     (tmp_path / "secret.mindir").write_bytes(b"\xd8\x5e\x3a\x7f")
     assert main(["inspect", str(tmp_path / path)]) == 2

@@ -31,7 +31,8 @@ def test_an_authority_alone_means_tls(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("address", "files", "told"),
     [
-        ("localhost", {}, "host:port"),
+        ("localhost", {}, "host:port.*; did you mean localhost:8500"),
+        ("tls:localhost", {}, "host:port.*; did you mean tls:localhost:8500"),
         ("localhost:x", {}, "host:port"),
         ("tls:localhost:1", {"certificate": "{pem}"}, "together"),
         ("localhost:1", {"certificate": "{pem}", "key": "{pem}"}, "write tls:localhost:1"),

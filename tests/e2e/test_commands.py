@@ -31,10 +31,13 @@ def test_status_lists_what_is_served_over_every_kind_of_connection(server: Serve
         ]
 
 
-def test_status_of_nobody_is_told_without_a_traceback() -> None:
-    ran = salver("status", "127.0.0.1:1")
+@pytest.mark.parametrize("command", [("status", "{}"), ("call", "{}", "add"), ("proto", "{}", "add")])
+@pytest.mark.parametrize(("address", "why"), [("127.0.0.1:1", "Connection refused"), ("unix:gone", "No such file")])
+def test_that_nobody_listens_is_told_with_a_remedy(command: tuple[str, ...], address: str, why: str) -> None:
+    ran = salver(*(word.format(address) for word in command))
     assert ran.returncode == 1
-    assert ran.stderr.startswith("salver: 127.0.0.1:1 does not answer: ")
+    assert ran.stderr.startswith(f"salver: {address} does not answer: nobody listens there ({why}")
+    assert f"remedy: start a server there, `salver serve DIR --listen {address}`" in ran.stderr
 
 
 def test_tls_on_one_side_only_is_told_with_a_remedy(server: Server, certificates: Path) -> None:
@@ -76,7 +79,13 @@ def test_call_prints_the_outputs(address: str, tmp_path: Path, arguments: tuple[
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("nowhere", "x=1"), "Request for unknown model: 'nowhere' is not found"),
+        (
+            ("nowhere", "x=1"),
+            "Request for unknown model: 'nowhere' is not found\n  remedy: `salver status {address}` lists",
+        ),
+        (("add.nothing",), "has no method 'nothing'\n  remedy: `salver status {address}` lists"),
+        (("add", "--servable-version", "9"), "version 9 is not found\n  remedy: `salver status {address}` lists"),
+        (("add",), "expected 2 inputs but got 0 inputs for model 'add'"),
         (("slow", "steps=1000", "--timeout", "0.05"), "remedy: give it more time with --timeout"),
         (("add", "x1=1", "x1=2"), "input 'x1' is given twice"),
         (("add", "x1"), "'x1' is no input: expected NAME=VALUE"),
@@ -89,5 +98,5 @@ def test_call_prints_the_outputs(address: str, tmp_path: Path, arguments: tuple[
 def test_call_tells_what_is_wrong_without_a_traceback(address: str, arguments: tuple[str, ...], told: str) -> None:
     ran = salver("call", address, *arguments)
     assert ran.returncode == 1
-    assert told in ran.stderr
+    assert told.format(address=address) in ran.stderr
     assert "Traceback" not in ran.stderr

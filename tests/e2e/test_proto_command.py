@@ -40,7 +40,7 @@ def test_python_code_has_one(authored: Path, tmp_path: Path) -> None:
         (["{models}", "nobody"], 2, "holds no servable 'nobody'"),
         (["{models}"], 2, "servables\n  remedy: name one: add, "),
         (["{models}", "add", "--servable-version", "9"], 2, "'add' has no version 9"),
-        (["{models}/nothing"], 1, "is no address"),
+        (["{models}/nothing"], 2, "no address\n  remedy: give a folder of servables"),
         (["{models}/nothing.py"], 2, "there is no such file"),
         (["{address}", "nobody"], 1, "serves no 'nobody'; it serves add, "),
         (["{address}"], 1, "name one; it serves add, "),

@@ -25,9 +25,14 @@ def run(options: argparse.Namespace) -> int:
 
 def model_file(path: Path) -> Path:
     """The model that is meant: this file, the one in this folder, or that in its highest version. Raises Unusable."""
+    endings = runtimes.suffixes()
+    known = ", ".join(sorted(endings))
+    if not path.exists():
+        raise Unusable(path, "there is no such file or folder", f"give a model file ({known}) or its folder")
+    if path.is_file() and not ending(path, endings):
+        raise Unusable(path, "is of no kind that is known", f"give one of {known}")
     if not path.is_dir():
         return path
-    endings = runtimes.suffixes()
     folders = sorted((each for each in path.iterdir() if each.is_dir() and each.name.isdecimal()), key=_number)
     for folder in (path, *reversed(folders)):
         found = sorted(each for each in folder.iterdir() if ending(each, endings))

@@ -181,7 +181,7 @@ def _add_call(commands: "Commands") -> None:
     )
     call.add_argument("address", metavar="ADDR", help=_ADDRESS_HELP)
     call.add_argument("servable", metavar="NAME[.METHOD]", help="the servable, and its method if not the default one")
-    call.add_argument("inputs", metavar="INPUT=VALUE", nargs="+", help="one per input of the method")
+    call.add_argument("inputs", metavar="INPUT=VALUE", nargs="*", help="one per input of the method")
     _add_version(call, "the version; the latest if not given")
     _add_connection(call)
     call.set_defaults(run=_call)

@@ -11,6 +11,7 @@ from salver.cli.failure import tell
 from salver.client.endpoint import endpoint
 from salver.client.errors import InvalidCall, NotFound, SalverError
 from salver.client.http import get_json
+from salver.problems import Unusable
 
 
 def run(options: argparse.Namespace) -> int:
@@ -36,10 +37,10 @@ def _of_files(place: Path, options: argparse.Namespace) -> tuple[str, Sequence[M
 
 
 def _of_server(options: argparse.Namespace) -> tuple[str, Sequence[Method]]:
-    try:
-        server = endpoint(options.place, options.ca, options.certificate, options.key)
-    except InvalidCall as error:
-        raise InvalidCall(f"{error}; and there is no such file or folder") from None
+    if not _is_address(options.place):
+        remedy = "give a folder of servables, a .py file, or the address of a server, such as 127.0.0.1:8500"
+        raise Unusable(options.place, "there is no such file or folder, and it is no address", remedy)
+    server = endpoint(options.place, options.ca, options.certificate, options.key)
     servables = {each["name"]: each for each in get_json(server, "/servables", options.timeout)["servables"]}
     name: str = options.servable or (next(iter(servables)) if len(servables) == 1 else "")
     if name not in servables:
@@ -51,6 +52,14 @@ def _of_server(options: argparse.Namespace) -> tuple[str, Sequence[Method]]:
         there = ", ".join(str(each["version"]) for each in loaded) or "none"
         raise NotFound(f"'{name}' has no version {options.servable_version or 'that is ready'}; ready: {there}")
     return name, [_method(form) for form in versions[0]["methods"]]
+
+
+def _is_address(place: str) -> bool:
+    try:
+        endpoint(place)
+    except InvalidCall:
+        return False
+    return True
 
 
 def _method(form: Mapping[str, Any]) -> Method:

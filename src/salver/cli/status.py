@@ -42,7 +42,8 @@ def _rows(servable: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     for version in servable["versions"]:
         start = (servable["name"], str(version["version"]), version["state"], version.get("runtime", ""))
         for method in version.get("methods", ()):
-            yield (*start, _signature(method), "yes" if method["batched"] else "no")
+            together = method["batched"] and not method.get("sequence")
+            yield (*start, _signature(method), "yes" if together else "no")
         if not version.get("methods"):
             yield (*start, "", "")
 

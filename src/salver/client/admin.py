@@ -15,13 +15,19 @@ def ask(address: str, request: dict[str, Any], timeout: float) -> Any:
     """What is done for this request. Raises SalverError."""
     path = address.removeprefix("unix:")
     if not path or path == address:
-        raise InvalidCall(f"'{address}' is no admin's socket: expected unix:path, as it was given to the server")
+        remedy = (
+            "give the server's --admin, such as unix:/run/salver/admin.sock"
+            if ":" in address
+            else f"write unix:{address}"
+        )
+        raise InvalidCall(f"'{address}' is no admin's socket: expected unix:path\n  remedy: {remedy}")
     try:
         reply = _asked(path, request, timeout)
     except TimeoutError:
         raise Unavailable(f"{address} has not done it after {timeout:g} s; it may yet: see salver status") from None
     except OSError as error:
-        raise Unavailable(f"{address} does not answer: {error.strerror or error}") from None
+        remedy = f"start the server with --admin {address}, or give the socket that it was started with"
+        raise Unavailable(f"{address} does not answer: {error.strerror or error}\n  remedy: {remedy}") from None
     if "problem" in reply:
         problem = reply["problem"]
         raise Refused(f"{problem['where']}: {problem['what']}\n  remedy: {problem['remedy']}")

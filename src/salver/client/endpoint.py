@@ -44,7 +44,8 @@ def endpoint(
     secure = target != address or ca is not None
     host, _, port = target.rpartition(":")
     if not target.startswith("unix:") and (not host or not port.isdigit() or int(port) > 65535):
-        raise InvalidCall(f"'{address}' is no address: expected host:port, unix:path, or one of them after tls:")
+        hint = "" if ":" in target else f"; did you mean {address}:8500?"
+        raise InvalidCall(f"'{address}' is no address: expected host:port, unix:path, or one of them after tls:{hint}")
     if (certificate is None) != (key is None):
         raise InvalidCall("a certificate and its key must be given together")
     if certificate is not None and not secure:

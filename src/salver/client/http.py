@@ -16,13 +16,13 @@ class _Connection(http.client.HTTPConnection):
         self._server = server
 
     def connect(self) -> None:
-        connected = _connect(self._server, self.timeout)
+        connected = connect(self._server, self.timeout)
         self.sock = _context(self._server).wrap_socket(connected, server_hostname=self._server.host)
 
 
 class _PlainConnection(_Connection):
     def connect(self) -> None:
-        self.sock = _connect(self._server, self.timeout)
+        self.sock = connect(self._server, self.timeout)
 
 
 def get_json(server: Endpoint, path: str, timeout: float) -> Any:
@@ -50,7 +50,8 @@ def _reason(error: OSError | http.client.HTTPException) -> str:
     return str(error) or type(error).__name__
 
 
-def _connect(server: Endpoint, timeout: float | None) -> socket.socket:
+def connect(server: Endpoint, timeout: float | None) -> socket.socket:
+    """A connection, before any TLS. Raises OSError."""
     if server.unix_path is None:
         return socket.create_connection((server.host, server.port), timeout)
     connected = socket.socket(socket.AF_UNIX)
