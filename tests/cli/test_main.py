@@ -27,6 +27,21 @@ def test_listen_may_be_repeated() -> None:
     assert options.listen == ["a:1", "unix:b"]
 
 
+@pytest.mark.parametrize(
+    ("words", "said"), [([], None), (["--allow-reload"], "true"), (["--allow-reload", "false"], "false")]
+)
+def test_a_flag_that_is_true_or_false_is_true_by_itself(words: list[str], said: str | None) -> None:
+    assert make_parser().parse_args(["serve", "models", *words]).allow_reload == said
+
+
+def test_the_help_of_serve_has_headings(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        make_parser().parse_args(["serve", "--help"])
+    shown = capsys.readouterr().out
+    at = [shown.index(f"\n{heading}:\n") for heading in ("where it listens", "how much is taken", "more")]
+    assert at == sorted(at)
+
+
 def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert "serve" in capsys.readouterr().out
@@ -43,6 +58,20 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
         (["serve", "gone", "--max-calls", "few"], "a whole number from 1"),
         (["serve", "gone", "--listen", "tls:localhost:0"], "give both --tls-certificate and --tls-key"),
         (["check", "gone"], "there is no such folder"),
+        (
+            ["serve", "gone", "--port", "8500"],
+            "--port: is no option of `salver serve`\n  remedy: did you mean --listen HOST",
+        ),
+        (
+            ["serve", "gone", "--grpc-port=8500"],
+            "--grpc-port: is no option of `salver serve`\n  remedy: did you mean --listen",
+        ),
+        (["serve", "gone", "--watch", "1", "--lisen=x"], "did you mean --listen?"),
+        (["call", "a:1", "b", "--time", "1", "--frobnicate"], "remedy: `salver call --help` lists what there is"),
+        (["check", "gone", "too"], "too: is one argument too many for `salver check`"),
+        (["--frobnicate"], "--frobnicate: is no option of `salver`"),
+        (["inspect", "nothere"], "nothere: there is no such file or folder"),
+        (["proto", "nothere"], "nothere: there is no such file or folder, and it is no address"),
     ],
 )
 def test_what_was_asked_wrongly_is_told_with_a_remedy_and_status_2(

@@ -183,6 +183,8 @@ def test_what_cannot_be_followed_is_told(arguments: list[str], told: str) -> Non
 
 def test_help_and_version_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--port=1", "--help"], {}) == 0
-    assert "--model_base_path=" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert shown.startswith("usage: salver tensorflow-serving --model_name=NAME --model_base_path=DIR")
+    assert "  --file_system_poll_wait_seconds=1\n      look this often for new versions; 0 is never\n" in shown
     assert run(["--version"], {}) == 0
     assert capsys.readouterr().out.startswith("salver ")

@@ -56,9 +56,8 @@ def test_a_server_that_ends_or_takes_too_long_is_told(listener: socket.socket, t
 
 
 def test_what_is_no_socket_is_told(tmp_path: Path) -> None:
-    with pytest.raises(
-        Unavailable, match=f"No such file.*\n  remedy: start the server with --admin unix:{tmp_path}/gone, "
-    ):
+    remedy = f"remedy: start the server with --admin unix:{tmp_path}/gone, "
+    with pytest.raises(Unavailable, match=f"No such file.*\n  {remedy}"):
         ask(f"unix:{tmp_path}/gone", {}, 20)
     for address in ("127.0.0.1:8500", "unix:", ""):
         with pytest.raises(InvalidCall, match="expected unix:path"):

@@ -81,7 +81,7 @@ def test_call_prints_the_outputs(address: str, tmp_path: Path, arguments: tuple[
     [
         (
             ("nowhere", "x=1"),
-            "Request for unknown model: 'nowhere' is not found\n  remedy: `salver status {address}` lists",
+            "unknown model: 'nowhere' is not found\n  remedy: `salver status {address}` lists",
         ),
         (("add.nothing",), "has no method 'nothing'\n  remedy: `salver status {address}` lists"),
         (("add", "--servable-version", "9"), "version 9 is not found\n  remedy: `salver status {address}` lists"),

@@ -181,11 +181,15 @@ def test_the_folder_of_code_is_told_to_go_one_up_too(tmp_path: Path) -> None:
         ("gone.py", "there is no such file", "or the .py file of one servable"),
         ("notes.md", "is neither a folder nor a .py file", "or the .py file of one servable"),
         ("tools", "holds no servables", "or give the file of one servable, such as {tmp_path}/tools/hello.py"),
+        ("m/1/x.onnx", "is a model file", "give the folder of servables: {tmp_path}"),
+        ("m/1", "is a version folder", "give the folder of servables: {tmp_path}"),
+        ("m/1/notes.txt", "is neither a folder nor a .py file", "or the .py file of one servable"),
+        ("m/1/gone.onnx", "there is no such folder", "give the folder that holds"),
         ("add", "it holds servable.py", "the folder above it: {tmp_path}, or its code: {tmp_path}/add/servable.py"),
     ],
 )
 def test_a_place_that_cannot_be_served_is_told_what_can(tmp_path: Path, place: str, what: str, remedy: str) -> None:
-    lay(tmp_path, "tools/hello.py", "add/servable.py", "notes.md")
+    lay(tmp_path, "tools/hello.py", "add/servable.py", "notes.md", "m/1/x.onnx", "m/1/notes.txt")
     with pytest.raises(Unusable) as refused:
         scan(tmp_path / place, ONNX)
     assert what in refused.value.problem.what

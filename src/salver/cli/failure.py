@@ -27,7 +27,7 @@ def tell(address: str, error: SalverError) -> int:
 
 
 def _unavailable(address: str, what: str) -> tuple[str, str]:
-    """What is wrong, and the remedy: another for an address that nobody listens at than for one that does not answer."""
+    """What is wrong and the remedy, which is another where nobody listens than where somebody does not answer."""
     plain = address.removeprefix("tls:").removeprefix("mtls:")
     refused = _refused(endpoint(plain))
     if refused is not None:

@@ -6,11 +6,10 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from salver.cli.options import add_settings, refuse_unknown
 from salver.problems import Unusable
 
 if TYPE_CHECKING:
-    from salver.config.settings import Setting
-
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 _INTERRUPTED = 130
@@ -19,16 +18,17 @@ _INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit status: 0 done, 1 it failed, 2 it was asked for wrongly."""
     parser = make_parser()
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
     if options.version:
         from salver import _native
 
         print(f"salver {_native.version()}")
         return 0
-    if options.command is None:
+    if options.command is None and not unknown:
         parser.print_help()
         return 2
     try:
+        refuse_unknown(parser if options.command is None else options.parser, unknown)
         status: int = options.run(options)
         return status
     except Unusable as error:
@@ -53,6 +53,8 @@ def make_parser() -> argparse.ArgumentParser:
     _add_call(commands)
     _add_proto(commands)
     _add_admin(commands)
+    for command in commands.choices.values():
+        command.set_defaults(parser=command)
     return parser
 
 
@@ -64,11 +66,11 @@ def _add_serve(commands: "Commands") -> None:
         help="serve models and Python code",
         description="Serves every DIR/<servable>/<version>/<model file>, such as models/add/1/model.onnx, and every "
         "DIR/<servable>/servable.py or servable_config.py; or just the servable that one FILE.py is, under that name. "
-        "What may be said in DIR/<servable>/salver.toml is in the README. Each option may also be given in the "
+        "What may be said in DIR/<servable>/salver.toml is in docs/settings.md. Each option may also be given in the "
         "environment.",
     )
     _add_place(serve, "?")
-    _add_settings(serve, SETTINGS)
+    add_settings(serve, SETTINGS, grouped=True)
     serve.set_defaults(run=_serve)
 
 
@@ -86,13 +88,6 @@ def _add_run(commands: "Commands") -> None:
     run.set_defaults(run=_run)
 
 
-def _add_settings(parser: argparse.ArgumentParser, settings: "Sequence[Setting]") -> None:
-    for setting in settings:
-        shown = f"{setting.help} [{setting.variable}" + (f", default {setting.default}]" if setting.default else "]")
-        action = "append" if setting.name == "listen" else "store"
-        parser.add_argument(setting.flag, dest=setting.name, metavar=setting.shown, action=action, help=shown)
-
-
 def _add_worker(commands: "Commands") -> None:
     from salver.config.settings import WORKER_SETTINGS
 
@@ -105,7 +100,7 @@ def _add_worker(commands: "Commands") -> None:
     )
     worker.add_argument("place", metavar="DIR", help="the folder of servables")
     worker.add_argument("name", metavar="NAME", help="the servable, which is the name of its folder")
-    _add_settings(worker, WORKER_SETTINGS)
+    add_settings(worker, WORKER_SETTINGS)
     worker.set_defaults(run=_worker)
 
 

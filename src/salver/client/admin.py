@@ -15,11 +15,8 @@ def ask(address: str, request: dict[str, Any], timeout: float) -> Any:
     """What is done for this request. Raises SalverError."""
     path = address.removeprefix("unix:")
     if not path or path == address:
-        remedy = (
-            "give the server's --admin, such as unix:/run/salver/admin.sock"
-            if ":" in address
-            else f"write unix:{address}"
-        )
+        own = "give the server's --admin, such as unix:/run/salver/admin.sock"
+        remedy = own if ":" in address or not address else f"write unix:{address}"
         raise InvalidCall(f"'{address}' is no admin's socket: expected unix:path\n  remedy: {remedy}")
     try:
         reply = _asked(path, request, timeout)

@@ -43,6 +43,11 @@ class Setting:
     def variable(self) -> str:
         return "SALVER_" + self.name.upper()
 
+    @property
+    def is_truth(self) -> bool:
+        """Whether the flag alone says true."""
+        return self.read is boolean
+
 
 def _setting(default: str, read: Callable[[str], Any], shown: str, text: str) -> Any:
     return field(default=read(default), metadata={"default": default, "read": read, "shown": shown, "help": text})
@@ -216,5 +221,6 @@ def settings_table(settings: Sequence[Setting] = SETTINGS) -> str:
     rows = ["| flag | environment | default | meaning |", "|---|---|---|---|"]
     for each in settings:
         default = f"`{each.default}`" if each.default else ""
-        rows.append(f"| `{each.flag} {each.shown}` | `{each.variable}` | {default} | {each.help} |")
+        value = f"[{each.shown}]" if each.is_truth else each.shown
+        rows.append(f"| `{each.flag} {value}` | `{each.variable}` | {default} | {each.help} |")
     return "\n".join(rows)

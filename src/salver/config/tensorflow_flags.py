@@ -3,37 +3,49 @@
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from salver.problems import Unusable
 
 Value = str | int | float | bool
 
-# Those that mean something here, with what they are if they are not given.
-_FOLLOWED: Mapping[str, Value] = {
-    "port": 8500,
-    "grpc_socket_path": "",
-    "rest_api_port": 0,
-    "rest_api_enable_cors_support": False,
-    "model_config_file": "",
-    "model_config_file_poll_wait_seconds": 0,
-    "model_name": "default",
-    "model_base_path": "",
-    "allow_version_labels_for_unavailable_models": False,
-    "file_system_poll_wait_seconds": 1,
-    "max_num_load_retries": 5,
-    "load_retry_interval_micros": 60_000_000,
-    "enable_model_warmup": True,
-    "num_request_iterations_for_warmup": 0,
-    "tensorflow_intra_op_parallelism": 0,
-    "tensorflow_session_parallelism": 0,
-    "enable_batching": False,
-    "batching_parameters_file": "",
-    "ssl_config_file": "",
-    "use_alts_credentials": False,
-    "monitoring_config_file": "",
-    "rest_api_timeout_in_ms": 30_000,
-    "enable_serialization_as_tensor_content": False,
-    "version": False,
+
+class _Followed(NamedTuple):
+    """A flag that means something here: what it is if it is not given, and what it does."""
+
+    default: Value
+    help: str
+
+
+_FOLLOWED: Mapping[str, _Followed] = {
+    "port": _Followed(8500, "the port of gRPC, which also speaks everything else"),
+    "grpc_socket_path": _Followed("", "a Unix socket to listen on as well"),
+    "rest_api_port": _Followed(0, "another port, for clients that expect REST there; 0 is none"),
+    "rest_api_enable_cors_support": _Followed(False, "let web pages of every origin call the server"),
+    "model_config_file": _Followed("", "a file that lists models, in the place of --model_name and --model_base_path"),
+    "model_config_file_poll_wait_seconds": _Followed(0, "look this often whether that file has changed; 0 is never"),
+    "model_name": _Followed("default", "what clients call the model"),
+    "model_base_path": _Followed("", "the folder whose folders 1, 2, ... are the model's versions"),
+    "allow_version_labels_for_unavailable_models": _Followed(
+        False, "let a new list have labels for versions that are not loaded yet"
+    ),
+    "file_system_poll_wait_seconds": _Followed(1, "look this often for new versions; 0 is never"),
+    "max_num_load_retries": _Followed(5, "how often a version that cannot be loaded is tried again"),
+    "load_retry_interval_micros": _Followed(60_000_000, "how long after a failure it is tried again"),
+    "enable_model_warmup": _Followed(True, "run the records in assets.extra before a version is ready"),
+    "num_request_iterations_for_warmup": _Followed(0, "how often they are run; 0 is once"),
+    "tensorflow_intra_op_parallelism": _Followed(0, "threads of one run of a SavedModel; 0 leaves it to the next flag"),
+    "tensorflow_session_parallelism": _Followed(0, "the same, if the one before is not given; 0 is one thread"),
+    "enable_batching": _Followed(
+        False, "let 1000 rows run together, or what --batching_parameters_file says; without it 32"
+    ),
+    "batching_parameters_file": _Followed("", "how large batches may be, and how long rows wait"),
+    "ssl_config_file": _Followed("", "certificates for the port of gRPC"),
+    "use_alts_credentials": _Followed(False, "refused: there is TLS in its place"),
+    "monitoring_config_file": _Followed("", "where metrics are by the names of TensorFlow Serving"),
+    "rest_api_timeout_in_ms": _Followed(30_000, "how long a call over HTTP may take, streams excepted; 0 is any time"),
+    "enable_serialization_as_tensor_content": _Followed(False, "put numbers of replies into tensor_content"),
+    "version": _Followed(False, "print the version and end"),
 }
 
 # Those that change nothing here, with the kind of their values.
@@ -64,6 +76,15 @@ _IGNORED: Mapping[str, Value] = {
     "xla_cpu_compilation_enabled": False,
     "xla_gpu_compilation_enabled": False,
 }
+
+_USAGE = """\
+usage: salver tensorflow-serving --model_name=NAME --model_base_path=DIR [--FLAG=VALUE ...]
+       salver tensorflow-serving --model_config_file=FILE [--FLAG=VALUE ...]
+
+Serves models as tensorflow_model_server does, and takes its flags. SALVER_ADMIN and some others of the variables that
+`salver serve --help` lists are followed, too.
+
+flags, with what they are if they are not given:"""
 
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -101,18 +122,22 @@ def read_flags(arguments: Sequence[str]) -> Flags:
                 raise Unusable(argument, "has no value", f"write --{name}=VALUE")
             text = left.pop(0)
         given[name] = True if not equals and isinstance(kind, bool) else _value(argument, text, kind)
-    followed = {name: given.get(name, default) for name, default in _FOLLOWED.items()}
+    followed = {name: given.get(name, flag.default) for name, flag in _FOLLOWED.items()}
     return Flags(followed, tuple(name for name in given if name in _IGNORED))
 
 
 def help_text() -> str:
-    """The flags that mean something, one a line."""
-    lines = [f"  --{name}={_shown(default)}" for name, default in _FOLLOWED.items()]
-    return "\n".join(["Flags, with what they are if they are not given:", *lines])
+    """How the command is used, and the flags that mean something, each with what it is if it is not given."""
+    lines = [line for name, flag in _FOLLOWED.items() for line in _described(name, flag)]
+    return "\n".join([_USAGE, *lines, "", "Its other flags are told at the start, and have no effect."])
+
+
+def _described(name: str, flag: _Followed) -> tuple[str, str]:
+    return f"  --{name}={_shown(flag.default)}", f"      {flag.help}"
 
 
 def _kind(argument: str, name: str) -> Value:
-    kind = _FOLLOWED.get(name, _IGNORED.get(name))
+    kind = _FOLLOWED[name].default if name in _FOLLOWED else _IGNORED.get(name)
     if kind is not None and argument.startswith("-"):
         return kind
     known = [*_FOLLOWED, *_IGNORED]

@@ -1,5 +1,6 @@
 """From folders, or one file, to the versions that should be served."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -179,6 +180,7 @@ def _one_file(file: Path, suffixes: frozenset[str]) -> Iterator[VersionFolder | 
 
 
 def _check_directory(directory: Path, suffixes: frozenset[str]) -> None:
+    _refuse_version(directory, suffixes)
     if not directory.is_dir():
         remedy = f"give the folder that holds {_LAYOUT}; or the .py file of one servable"
         missing = f"there is no such {'file' if directory.suffix == '.py' else 'folder'}"
@@ -188,6 +190,18 @@ def _check_directory(directory: Path, suffixes: frozenset[str]) -> None:
         alone = f", or its code: {directory / held}" if held in _CODE else ""
         remedy = f"give the folder above it: {directory.resolve().parent}{alone}"
         raise Unusable(directory, f"is the folder of one servable: it holds {held}", remedy)
+
+
+def _refuse_version(place: Path, suffixes: frozenset[str]) -> None:
+    """Raises Unusable for a version folder of models, and for a model file in one."""
+    folder = place if place.is_dir() else place.parent
+    if not folder.name.isdecimal() or not os.access(folder, os.R_OK | os.X_OK):
+        return
+    models = _artefacts(folder, suffixes)
+    if models and place in (folder, *models):
+        what = "is a version folder" if place == folder else "is a model file"
+        remedy = f"give the folder of servables: {folder.resolve().parent.parent}"
+        raise Unusable(place, f"{what}, and servables are looked for in folders of them", remedy)
 
 
 def _what_a_servable_holds(directory: Path, suffixes: frozenset[str]) -> str | None:
