@@ -39,6 +39,13 @@ def test_every_link_leads_somewhere(name: str) -> None:
         assert not anchor or anchor in anchors(file), f"{file}#{anchor}"
 
 
+def test_paths_of_the_architecture_are_there() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"\b(?:crates|src|tests|examples|fuzz|scripts)/[\w./]*\w", text))
+    assert len(named) > 50
+    assert not [path for path in named if not (ROOT / path).exists()]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_command_that_is_shown_is_one(name: str) -> None:
     """Of those with flags; what they do is shown by the blocks that are run."""
