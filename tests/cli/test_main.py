@@ -66,6 +66,7 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
             ["serve", "gone", "--grpc-port=8500"],
             "--grpc-port: is no option of `salver serve`\n  remedy: did you mean --listen",
         ),
+        (["serve", "--allow-reload", "gone"], "write --allow-reload behind everything else, or --allow-reload true"),
         (["serve", "gone", "--watch", "1", "--lisen=x"], "did you mean --listen?"),
         (["call", "a:1", "b", "--time", "1", "--frobnicate"], "remedy: `salver call --help` lists what there is"),
         (["check", "gone", "too"], "too: is one argument too many for `salver check`"),

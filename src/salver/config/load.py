@@ -50,6 +50,8 @@ def _read(where: str, text: str, setting: Setting, command: str) -> Any:
         return setting.read(text)
     except ValueError as error:
         remedy = f"`salver {command} --help` lists every setting"
+        if setting.is_truth and where == setting.flag:
+            remedy = f"write {where} behind everything else, or {where} true"
         raise Unusable(where, f"'{text}' is no usable value: {error}", remedy) from None
 
 
