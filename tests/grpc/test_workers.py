@@ -76,6 +76,12 @@ def test_everything_passes_through() -> None:
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
+@pytest.mark.parametrize("size", [200_000, 70_000_000])
+def test_a_servicer_may_be_made_with_as_much_as_one_likes(size: int) -> None:
+    with served(salver.per_worker(Working, "x" * size), workers=2) as stub:
+        assert stub.Unary(Request(wish="size"), timeout=_TIMEOUT_S).number == size
+
+
 def test_more_calls_than_all_of_them_take_are_refused() -> None:
     with served(salver.per_worker(Working), workers=2, maximum_concurrent_rpcs=2) as stub:
         ended = threading.Event()

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ class Working(ConformanceServicer):
         if request.wish == "abort":
             context.set_trailing_metadata([("x-a", "b")])
             context.abort(grpc.StatusCode.ABORTED, request.text)
+        if request.wish == "size":
+            return Response(number=len(self._greeting))
         if request.wish == "peer":
             return Response(text=context.peer())
         metadata = dict(context.invocation_metadata())
@@ -38,3 +41,11 @@ class Working(ConformanceServicer):
 class AsyncWorking(ConformanceServicer):
     async def Unary(self, request: Request, context: Any) -> Response:  # noqa: N802
         return Response(number=os.getpid())
+
+
+class Hanging(ConformanceServicer):
+    """Is not made as long as there is this file."""
+
+    def __init__(self, while_there: Path) -> None:
+        while while_there.exists():
+            time.sleep(0.005)

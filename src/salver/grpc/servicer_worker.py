@@ -2,10 +2,11 @@
 
 import asyncio
 import importlib
+import mmap
+import os
 import pickle
 import sys
 import traceback
-from base64 import b64decode
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -53,8 +54,12 @@ Made = Callable[[Callable[..., Any]], Any]
 
 def _serving(message: Message) -> Serving:
     """Raises whatever the author's code does."""
-    _prepare(pickle.loads(b64decode(message.fields["main"])))
-    recipe: Recipe = pickle.loads(b64decode(message.fields["recipe"]))
+    [descriptor] = message.descriptors
+    # Workers share the descriptor's place in the file, but not what they have mapped.
+    with mmap.mmap(descriptor, 0, prot=mmap.PROT_READ) as packed:
+        os.close(descriptor)
+        _prepare(pickle.load(packed))
+        recipe: Recipe = pickle.load(packed)
     handlers = _handlers(recipe)
     made = partial(_made, recipe, handlers, f"unix:{message.fields['socket']}")
     return partial(_serve_in_loop if recipe.plan.in_loop else _serve_in_threads, made)

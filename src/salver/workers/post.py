@@ -3,10 +3,9 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 
 from salver import _native
 from salver.authoring.manifest import Manifest, manifest_from_json
@@ -19,6 +18,7 @@ from salver.workers.keeping import Seat, keep
 from salver.workers.lane_ends import LaneEnds, close_all
 from salver.workers.log_file import LogFile
 from salver.workers.orders import Order, Orders, Patience
+from salver.workers.patiently import TooSlow, patiently
 from salver.workers.process import WorkerProcess
 from salver.workers.relay import Relay, Several, Source, Stream
 
@@ -243,27 +243,11 @@ class Post:
         return handle.ended.result() if handle.ended.done() else _ASTRAY
 
     async def _patiently(self, doing: str, waited_for: Coroutine[Any, Any, object]) -> None:
-        """Wait as long as a worker may take, and mention it ever more rarely."""
-        task = asyncio.create_task(waited_for)
-        waited, pause = 0.0, self._patience.mention_s
         try:
-            while waited < self._patience.load_s:
-                done, _ = await asyncio.wait([task], timeout=min(pause, self._patience.load_s - waited))
-                if done:
-                    task.result()
-                    return
-                waited += pause
-                pause = waited
-                self._own.say(f"salver: {self._label} is still {doing} after {waited:g} s")
-            self._too_slow(doing)
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError, Unusable):
-                await task
-
-    def _too_slow(self, doing: str) -> NoReturn:
-        what = f"its worker was still {doing} after {self._patience.load_s:g} s"
-        raise Unusable(self._orders.file, what, "see what it printed, and what the file waits for")
+            await patiently(waited_for, doing, self._label, self._patience, self._own.say)
+        except TooSlow as error:
+            remedy = "see what it printed, and what the file waits for"
+            raise Unusable(self._orders.file, f"its worker {error}", remedy) from None
 
     def _filled(self) -> WorkerHandle:
         assert self._handle is not None, "nobody holds the post"
