@@ -211,6 +211,63 @@ def test_a_script_that_is_terminated_stops_its_servers_and_ends_well(tmp_path: P
         assert process.wait(_TIMEOUT_S) == 0
 
 
+_STARTING = """
+import sys, threading
+from concurrent import futures
+import grpc, salver
+from support.conformance_pb2_grpc import ConformanceServicer, add_ConformanceServicer_to_server
+
+class Servicer(ConformanceServicer):
+    def __init__(self):
+        print("is made", flush=True)
+        threading.Event().wait()
+
+"""
+
+_STARTING_THREADS = f"""{_STARTING}
+server = grpc.server(futures.ThreadPoolExecutor(), workers=1)
+add_ConformanceServicer_to_server(salver.per_worker(Servicer), server)
+server.add_insecure_port(f"127.0.0.1:{{sys.argv[1]}}")
+server.start()
+server.wait_for_termination()
+"""
+
+_STARTING_LOOP = f"""{_STARTING}
+async def main():
+    server = grpc.aio.server(workers=1)
+    add_ConformanceServicer_to_server(salver.per_worker(Servicer), server)
+    server.add_insecure_port(f"127.0.0.1:{{sys.argv[1]}}")
+    await server.start()
+    await server.wait_for_termination()
+
+import asyncio
+asyncio.run(main())
+"""
+
+_OWN_HANDLER = """
+import signal
+signal.signal(signal.SIGTERM, lambda *_: server.stop(5))
+"""
+
+
+@pytest.mark.parametrize(
+    "script",
+    [_STARTING_THREADS, _STARTING_LOOP, _OWN_HANDLER + _STARTING_THREADS],
+    ids=["threads", "event loop", "own handler"],
+)
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_script_that_is_terminated_while_its_workers_start_ends(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], script: str, times: int
+) -> None:
+    with started(tmp_path, script, servers=0) as (process, _):
+        assert process.stdout is not None
+        assert process.stdout.readline() == "[worker 0] is made\n"
+        for _ in range(times):
+            process.terminate()
+        assert process.wait(_TIMEOUT_S) == 0
+    assert capfd.readouterr().err == ""
+
+
 def test_a_scripts_own_way_to_end_is_kept(tmp_path: Path) -> None:
     own = "import signal, sys\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(5))\n"
     with started(tmp_path, own + _PLAIN) as (process, _):

@@ -121,6 +121,47 @@ def test_a_servicer_that_cannot_be_made_is_told_at_the_start(tmp_path: Path) -> 
         pass
 
 
+@pytest.mark.parametrize("kind", ["threads", "event loop"])
+def test_a_start_that_failed_may_be_repeated(tmp_path: Path, kind: str) -> None:
+    fails_with = tmp_path / "reason"
+
+    async def attempt() -> None:
+        server: Any = own.server(ThreadPoolExecutor(1)) if kind == "threads" else own.aio.server()
+        servicer = salver.per_worker(Working, fails_with=fails_with)
+        add_ConformanceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
+        port = server.add_insecure_port("127.0.0.1:0")
+        for _ in range(2):
+            fails_with.write_text("no weights")
+            with pytest.raises(RuntimeError, match="ValueError: no weights"):
+                await done(server.start())
+        fails_with.unlink()
+        await done(server.start())
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            await ConformanceStub(channel).Unary(Request(), timeout=_TIMEOUT_S)  # type: ignore[no-untyped-call]
+        await done(server.stop(None))
+
+    asyncio.run(attempt())
+
+
+@pytest.mark.parametrize("kind", ["threads", "event loop"])
+def test_a_server_whose_start_failed_when_it_had_addresses_is_not_started_again(kind: str) -> None:
+    async def attempt() -> None:
+        server: Any = own.server(ThreadPoolExecutor(1)) if kind == "threads" else own.aio.server()
+        credentials = own.ssl_server_credentials([(b"no key", b"no certificate")])
+        server.add_secure_port("127.0.0.1:0", credentials)
+        with pytest.raises(ValueError, match="certificate"):
+            await done(server.start())
+        with pytest.raises((ValueError, grpc.aio.UsageError), match=r"Cannot start|not in ready state"):
+            await done(server.start())
+
+    asyncio.run(attempt())
+
+
+async def done(either: Any) -> Any:
+    """What a method of a server gives, of either kind."""
+    return await either if asyncio.iscoroutine(either) else either
+
+
 def test_an_instance_cannot_run_in_workers() -> None:
     with pytest.raises(TypeError, match=r"per_worker\(Working\(...\)\) was given an instance"):
         salver.per_worker(Working())  # type: ignore[arg-type]

@@ -115,15 +115,30 @@ class _Serving:
         self._find = self.handlers.intercepted(self._found)
         self._loop = asyncio.get_running_loop()
         self._create_task = self._loop.create_task
-        # Workers may take their time.
-        self._calls = await asyncio.to_thread(self.front.start, self.handlers)
+        self._calls = await self._started_front()
+        if self.front.stopped.is_set():
+            return
         self._loop.add_reader(self._calls.fileno(), self._look, self._calls)
+
+    async def _started_front(self) -> "_native.Calls":
+        """Beside the loop, for workers may take their time."""
+        try:
+            return await asyncio.to_thread(self.front.start, self.handlers)
+        except asyncio.CancelledError:
+            await self._stop_front()
+            raise
+        except BaseException:
+            self._loop = None
+            raise
+
+    async def _stop_front(self) -> None:
+        await asyncio.to_thread(self.front.stop)
+        self._ended.set()
 
     async def stop(self, grace: float | None) -> None:
         """Calls that are not answered after `grace` seconds are cancelled."""
         if self._calls is None:
-            self.front.stop()
-            self._ended.set()
+            await self._stop_front()
             return
         self.front.retire()
         await self._wait_until_idle(grace or 0.0)
@@ -148,8 +163,6 @@ class _Serving:
         """Nothing refers to the server any more."""
         if self.front.is_inherited or self.front.stopped.is_set():
             return
-        if self._calls is not None:
-            self._calls.close()
         self.front.stop()
 
     async def _wait_until_idle(self, timeout_s: float) -> None:
@@ -161,7 +174,6 @@ class _Serving:
 
     async def _end(self, calls: "_native.Calls") -> None:
         loop = asyncio.get_running_loop()
-        calls.close()
         await loop.run_in_executor(None, self.front.stop)
         loop.remove_reader(calls.fileno())
         # A task that is cancelled before its first step would not even end its call.

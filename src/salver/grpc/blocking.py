@@ -62,6 +62,7 @@ class Server(grpc.Server):
         return self._serving.front.add_port(address, server_credentials)
 
     def start(self) -> None:
+        """If it is stopped meanwhile, it has stopped when this returns. Raises ValueError if it was started before."""
         self._serving.start()
 
     def stop(self, grace: float | None) -> threading.Event:
@@ -81,8 +82,8 @@ class Server(grpc.Server):
         return self._serving.front.stopped
 
     def stop_soon(self, grace: float) -> None:
-        """Begin to stop; any thread may ask."""
-        self._serving.stop(grace)
+        """Begin to stop; any thread may ask, whatever it was doing when a signal interrupted it."""
+        threading.Thread(target=self._serving.stop, args=(grace,), name="salver-stop", daemon=True).start()
 
     def __del__(self) -> None:
         self._serving.stop(None)
@@ -96,7 +97,8 @@ class _Serving:
         self.front = front
         self._pool = pool
         self._compression = compression
-        self._changing = threading.Lock()
+        self._noting = threading.Lock()
+        self._was_started = False
         self._calls: _native.Calls | None = None
 
     def add(self, handlers: Iterable[grpc.GenericRpcHandler]) -> None:
@@ -112,11 +114,17 @@ class _Serving:
             self.handlers.register(service, handlers)
 
     def start(self) -> None:
-        with self._changing:
-            if self._calls is not None:
+        with self._noting:
+            if self._was_started:
                 raise ValueError("Cannot start already-started server!")
+            self._was_started = True
+        try:
             self._calls = self.front.start(self.handlers)
-            PoolFeeder(self._pool, self._calls, self._answer).start()
+        except BaseException:
+            # It may be tried again, unless it has given its addresses away.
+            self._was_started = self.front.stopped.is_set()
+            raise
+        PoolFeeder(self._pool, self._calls, self._answer).start()
 
     def stop(self, grace: float | None) -> threading.Event:
         """The event is set once the server has stopped, which is `grace` seconds from now at the latest."""
@@ -136,10 +144,7 @@ class _Serving:
         self._end(stopped)
 
     def _end(self, stopped: threading.Event) -> None:
-        with self._changing:
-            if self._calls is not None:
-                self._calls.close()
-            self.front.stop()
+        self.front.stop()
         stopped.set()
 
     def _answer(self, call: "_native.ServiceCall") -> None:

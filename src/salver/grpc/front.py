@@ -22,16 +22,23 @@ _POLL_S = 0.005
 
 
 class Front:
-    """Nothing native is made before `start`, so that a process may be forked until then."""
+    """To be started at most once, and stopped, which another thread may do while it starts.
+
+    Nothing native is made before `start`, so that a process may be forked until then.
+    """
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._ports: list[Port] = []
         self._files: list[PemFiles] = []
         self._server: _native.Server | None = None
+        self._calls: _native.Calls | None = None
         self._crew: Crew | None = None
         self._workers: dict[str, _native.Workers] = {}
         self._process = 0
+        # Not while workers start or end. A signal may come between any two lines, and its handler may stop the server.
+        self._changing = threading.RLock()
+        self._is_stopping = False
         self.stopped = threading.Event()
 
     @property
@@ -49,17 +56,21 @@ class Front:
         return port.number
 
     def start(self, handlers: Handlers) -> _native.Calls:
-        """Serve, once workers do, if there are any; the calls are to be taken.
+        """Serve, once workers do, if there are any; the calls are to be taken. They are closed if it is being stopped.
 
-        Raises ValueError for PEM, or for servicers in workers, that are of no use, RuntimeError if a worker fails.
+        Raises ValueError for PEM, or for servicers in workers, that are of no use, RuntimeError if a worker fails. It
+        may be started again if it failed because of its workers.
         """
         self._process = os.getpid()
-        self._workers = self._start_workers(handlers)
+        self._start_workers(handlers)
         calls = _native.Calls(self._plan.most_calls, is_behind_front(self._plan.options))
-        server = self._server = _native.Server(settings(self._plan.options))
-        self.publish(handlers, calls)
-        for port in self._ports:
-            self._serve(server, port)
+        with self._changing:
+            self._calls = calls
+            if not self._is_stopping:
+                self._serve_all(handlers, calls)
+        if self._is_stopping:
+            # Whoever stops it may have come before there was anything to stop.
+            self.stop()
         return calls
 
     def publish(self, handlers: Handlers, calls: _native.Calls) -> None:
@@ -86,26 +97,47 @@ class Front:
 
     def stop(self) -> None:
         """End listeners, connections and calls. Idempotent."""
-        if self._server is not None:
-            self._server.stop()
+        self._is_stopping = True
+        with self._changing:
+            if self._calls is not None:
+                self._calls.close()
+            if self._server is not None:
+                self._server.stop()
         if self._crew is not None:
             self._crew.stop()
-        for port in self._ports:
-            port.close()
-        for files in self._files:
-            files.close()
+        with self._changing:
+            for port in self._ports:
+                port.close()
+            for files in self._files:
+                files.close()
         self.stopped.set()
 
-    def _start_workers(self, handlers: Handlers) -> dict[str, _native.Workers]:
-        """Which services they answer."""
+    def _start_workers(self, handlers: Handlers) -> None:
         recipe = recipe_of(handlers, self._plan)
         if recipe is None:
-            return {}
+            return
         from salver.grpc.crews import Crew
 
-        self._crew = Crew(recipe)
-        self._crew.start()
-        return dict.fromkeys(self._crew.services, self._crew.workers)
+        crew = self._crew = Crew(recipe)
+        try:
+            if not self._is_stopping:
+                crew.start()
+        except RuntimeError:
+            # A crew that is stopped meanwhile has nothing to tell.
+            if not self._is_stopping:
+                raise
+        self._workers = dict.fromkeys(crew.services, crew.workers)
+
+    def _serve_all(self, handlers: Handlers, calls: _native.Calls) -> None:
+        try:
+            server = self._server = _native.Server(settings(self._plan.options))
+            self.publish(handlers, calls)
+            for port in self._ports:
+                self._serve(server, port)
+        except BaseException:
+            # Its addresses are given away, and so it is of no use any more.
+            self.stop()
+            raise
 
     def _serve(self, server: _native.Server, port: Port) -> None:
         tls = None

@@ -5,6 +5,7 @@ import importlib
 import mmap
 import os
 import pickle
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -59,6 +60,8 @@ def _serving(message: Message) -> Serving:
     with mmap.mmap(descriptor, 0, prot=mmap.PROT_READ) as packed:
         os.close(descriptor)
         _prepare(pickle.load(packed))
+        # What a script does at its end is for its own process.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         recipe: Recipe = pickle.load(packed)
     handlers = _handlers(recipe)
     made = partial(_made, recipe, handlers, f"unix:{message.fields['socket']}")
