@@ -290,6 +290,44 @@ def f(instances):
     assert failures(*results(tmp_path, function, np.arange(4), rows=4, options=BATCHED)) == [1, "1", 2, 2]
 
 
+LEAVES = """
+import sys
+
+class Mute(Exception):
+    def __str__(self):
+        raise KeyError
+
+def leave(x):
+    if x == 1:
+        sys.exit(3)
+    if x == 2:
+        raise KeyboardInterrupt
+    if x == 3:
+        raise Mute
+    return x
+"""
+
+LEFT = [0, "SystemExit: 3", "KeyboardInterrupt: ", "Mute, which cannot say what is wrong: its __str__ fails", 4]
+
+
+@pytest.mark.parametrize(
+    ("function", "options"),
+    [
+        ("def f(x):\n    return leave(x)", ""),
+        ("def f(instances):\n    for (x,) in instances:\n        yield leave(x)", ", batch_size=5"),
+    ],
+)
+def test_what_a_function_ends_itself_by_is_its_instances_failure(tmp_path: Path, function: str, options: str) -> None:
+    outcomes = results(tmp_path, LEAVES + function, np.arange(5), rows=5, options=options)
+    assert failures(*outcomes) == LEFT
+    assert {each.what for each in outcomes if isinstance(each, Failure)} == {"Function 'add.f'"}
+
+
+def test_a_function_over_a_batch_that_ends_itself_when_called_fails_all_of_it(tmp_path: Path) -> None:
+    function = "def f(instances):\n    raise SystemExit(3)"
+    assert failures(*results(tmp_path, function, np.arange(2), rows=2, options=BATCHED)) == ["SystemExit: 3"] * 2
+
+
 def test_a_function_over_a_batch_that_fails_when_called_again_fails_the_rest(tmp_path: Path) -> None:
     function = """
 def f(instances):

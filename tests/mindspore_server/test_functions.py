@@ -66,6 +66,8 @@ def tobytes(x):
 
 
 def inverse(x):
+    if int(x[0]) == 13:
+        raise SystemExit("13 is no luck")
     return 1 / int(x[0])
 
 
@@ -248,6 +250,12 @@ def test_an_exception_fails_its_instance(address: str) -> None:
     good, bad, last = Method(address, "inverse").outputs(2, 0, 4)
     assert (good, last) == (0.5, 0.25)
     assert bad == FAILED.format("inverse", "division by zero")
+
+
+def test_what_would_end_a_program_fails_its_instance(address: str) -> None:
+    good, bad, last = Method(address, "inverse").outputs(2, 13, 4)
+    assert (good, last) == (0.5, 0.25)
+    assert bad == FAILED.format("inverse", "SystemExit: 13 is no luck")
 
 
 def test_an_exception_of_all_instances_is_told_once(address: str) -> None:

@@ -116,7 +116,7 @@ def test_an_object_lives_from_set_up_to_close(tmp_path: Path) -> None:
 def test_closing_goes_from_the_last_to_the_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = "\n".join(
         f"@salver.servable\nclass {name}:\n    def {name}(self, x: int) -> int: return x\n    def close(self): {act}"
-        for name, act in (("a", "print('a')"), ("b", "raise ValueError"), ("c", "print('c')"))
+        for name, act in (("a", "print('a')"), ("b", "raise ValueError"), ("b2", "raise SystemExit"), ("c", "print('c')"))
     )
     load(tmp_path, source).close()
     assert capsys.readouterr().out == "c\na\n"

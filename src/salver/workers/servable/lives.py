@@ -44,7 +44,7 @@ class Lives:
             try:
                 if close is not None:
                     close()
-            except Exception as error:
+            except BaseException as error:
                 _log.warning("closing failed", exc_info=error)
 
 

@@ -13,6 +13,7 @@ from salver.authoring.mindspore.definitions import FunctionStage
 from salver.workers.results import Results
 from salver.workers.servable_config.values import IllegalValue, Value, argument, plain, private_rows, value_of
 from salver.workers.stage import Batch, Column, Failure, Piece, Stage
+from salver.workers.surprises import told
 
 _log = logging.getLogger("salver.servable")
 
@@ -25,10 +26,10 @@ class Site:
     method: str
     index: int
 
-    def raised(self, error: Exception) -> Failure:
+    def raised(self, error: BaseException) -> Failure:
         """The failure of rows for which the function raised; the author finds the traceback in the log."""
         _log.error("function '%s' of method '%s' failed", self.use.key, self.method, exc_info=error)
-        return Failure(str(error) or type(error).__name__, self.use.shown, self.method, self.index)
+        return Failure(_text(error), self.use.shown, self.method, self.index)
 
     def refused(self, text: str) -> Failure:
         """The failure of rows for which the function gave what it may not give."""
@@ -46,7 +47,7 @@ class Site:
             return [value_of(output) for output in outputs]
         except IllegalValue as error:
             return self.refused(f"Push py task result cause exception: {error}")
-        except Exception as error:
+        except BaseException as error:
             return self.raised(error)
 
 
@@ -61,7 +62,7 @@ class Link:
         """The outputs of the function for one instance."""
         try:
             given = self.site.use.function(*[argument(values[index]) for index in self.inputs])
-        except Exception as error:
+        except BaseException as error:
             return self.site.raised(error)
         return self.site.settled(given)
 
@@ -116,7 +117,7 @@ class BatchFunction(Stage):
         count = len(instances)
         try:
             given = _results(self._site.use.function(instances[first:]))
-        except Exception as error:
+        except BaseException as error:
             results.fail(self._site.raised(error), count - first)
             return count
         for index in range(first, count):
@@ -125,7 +126,7 @@ class BatchFunction(Stage):
             except StopIteration:
                 results.fail(self._too_few(index, count), count - index)
                 return count
-            except Exception as error:
+            except BaseException as error:
                 results.fail(self._site.raised(error))
                 return index + 1
             _settle(self._site.settled(result), results)
@@ -136,6 +137,16 @@ class BatchFunction(Stage):
             f"The number {given} of instances returned by function '{self._site.use.key}' is not equal to the number "
             f"{instances} of instances provided to this function."
         )
+
+
+def _text(error: BaseException) -> str:
+    """Errors are told by their text alone, but for what ends programs, whose text says nothing without its name."""
+    if not isinstance(error, Exception):
+        return told(error)
+    try:
+        return str(error) or type(error).__name__
+    except BaseException:
+        return told(error)
 
 
 def _settle(outcome: list[Value] | Failure, results: Results) -> None:
