@@ -91,6 +91,55 @@ def test_an_abort_is_no_failure_to_be_logged(talking: Any, caplog: pytest.LogCap
     assert caplog.records == []
 
 
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise KeyError
+
+
+def fail(_: Any) -> None:
+    raise ValueError("no file \udcff")
+
+
+def fail_mutely(_: Any) -> None:
+    raise Mute
+
+
+def refuse(context: Any) -> None:
+    context.set_code(grpc.StatusCode.NOT_FOUND)
+    context.set_details("no file \udcff")
+
+
+def refuse_by_abort(context: Any) -> Any:
+    return context.abort(grpc.StatusCode.NOT_FOUND, "no file \udcff")
+
+
+@pytest.mark.parametrize("kind", ["talking", "async_talking"])
+@pytest.mark.parametrize(
+    ("act", "code", "said"),
+    [
+        (fail, grpc.StatusCode.UNKNOWN, r"no file \udcff"),
+        (fail_mutely, grpc.StatusCode.UNKNOWN, "unprintable"),
+        (refuse, grpc.StatusCode.NOT_FOUND, r"no file \udcff"),
+        (refuse_by_abort, grpc.StatusCode.NOT_FOUND, r"no file \udcff"),
+    ],
+)
+def test_a_text_that_utf_8_has_no_form_for_is_told_all_the_same(
+    request: pytest.FixtureRequest, kind: str, act: Any, code: grpc.StatusCode, said: str
+) -> None:
+    servicer, stub, _ = request.getfixturevalue(kind)
+
+    async def later(_: Request, context: Any) -> Response:
+        if (ending := act(context)) is not None:
+            await ending
+        return Response()
+
+    servicer.run = later if kind == "async_talking" else lambda _, context: act(context) or Response()
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.Unary(Request(), timeout=_TIMEOUT_S)
+    assert caught.value.code() is code
+    assert said in caught.value.details()
+
+
 @pytest.mark.parametrize(
     ("responses", "said"),
     [

@@ -34,7 +34,11 @@ def _report(context: AsyncContext, error: Exception) -> None:
     kind = type(error)
     LOGGER.error("Unexpected [%s] raised by servicer method [%s]", kind.__name__, context.path, exc_info=error)
     if not context.finished:
-        context.fail(f"Unexpected {kind}: {error}")
+        try:
+            details = f"Unexpected {kind}: {error}"
+        except Exception:
+            details = f"Unexpected {kind}, which is unprintable"
+        context.fail(details)
 
 
 async def answered(method: Method, context: AsyncContext, pool: Executor | None) -> None:

@@ -11,6 +11,7 @@ from salver.grpc.call_context import CallContext, Metadata
 from salver.grpc.context import LOGGER
 from salver.grpc.handlers import Method
 from salver.grpc.statuses import OK, UNKNOWN, number
+from salver.problems import encodable
 
 
 class AsyncContext(CallContext, aio.ServicerContext[Any, Any]):
@@ -120,7 +121,7 @@ class AsyncContext(CallContext, aio.ServicerContext[Any, Any]):
         self.finished = True
         if self._code is None and self.compression is None:
             # Most handlers set nothing.
-            self.call.finish(OK, self._details, self._trailing, message, self._compress_next)
+            self.call.finish(OK, encodable(self._details), self._trailing, message, self._compress_next)
             return
         code = OK if self._code is None else number(self._code)
         self.finish(code, self._details, message if code == OK else None)
@@ -132,7 +133,7 @@ class AsyncContext(CallContext, aio.ServicerContext[Any, Any]):
     def finish(self, code: int, details: str, message: bytes | None = None) -> None:
         self.finished = True
         self._open_if_needed()
-        self.call.finish(code, details, self._trailing, message, self._compress_next)
+        self.call.finish(code, encodable(details), self._trailing, message, self._compress_next)
 
     def news(self, what: str) -> None:
         """What has happened to the call, in the words of `_native.Calls.events`."""

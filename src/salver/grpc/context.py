@@ -9,6 +9,7 @@ import grpc
 
 from salver.grpc.call_context import CallContext, Metadata
 from salver.grpc.statuses import OK, UNKNOWN, number
+from salver.problems import encodable
 
 LOGGER = logging.getLogger("salver.grpc")
 
@@ -112,14 +113,14 @@ class Context(CallContext, grpc.ServicerContext):
         try:
             self._open_if_needed()
             trailing = () if self._trailing is None else tuple(self._trailing)
-            self.call.finish(code, details, trailing, message if code == OK else None, self._compress_next)
+            self.call.finish(code, encodable(details), trailing, message if code == OK else None, self._compress_next)
         except (TypeError, ValueError) as error:
             LOGGER.error("Exception sending the status!", exc_info=error)
             self.call.finish(UNKNOWN, f"Exception sending the status: {error}", ())
 
 
 def _encoded(details: Any) -> bytes:
-    return details if isinstance(details, bytes) else details.encode()
+    return details if isinstance(details, bytes) else encodable(details).encode()
 
 
 def _call_back(callback: Callable[[], None]) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from salver._native import View
+from salver.problems import encodable
 from salver.workers.dtypes import numpy_dtype
 from salver.workers.stage import Column, Failure, Kind, Piece, texts
 
@@ -64,4 +65,4 @@ def _sendable(text: str) -> str:
     """A text of an exception may be anything: a whole document, or half a character of a file's name."""
     more = len(text) - _LONGEST
     cut = f"{text[:_LONGEST]} ... ({more} characters more)" if more > 0 else text
-    return cut.encode(errors="backslashreplace").decode()
+    return encodable(cut)

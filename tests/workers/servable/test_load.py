@@ -116,10 +116,10 @@ def test_an_object_lives_from_set_up_to_close(tmp_path: Path) -> None:
 def test_closing_goes_from_the_last_to_the_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = "\n".join(
         f"@salver.servable\nclass {name}:\n    def {name}(self, x: int) -> int: return x\n    def close(self): {act}"
-        for name, act in (("a", "print('a')"), ("b", "raise ValueError"), ("b2", "raise SystemExit"), ("c", "print('c')"))
+        for name, act in zip("abcd", ("print('a')", "raise ValueError", "raise SystemExit", "print('d')"), strict=True)
     )
     load(tmp_path, source).close()
-    assert capsys.readouterr().out == "c\na\n"
+    assert capsys.readouterr().out == "d\na\n"
 
 
 def test_files_beside_it_can_be_imported_and_its_own_names_found(tmp_path: Path) -> None:
