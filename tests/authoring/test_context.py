@@ -1,5 +1,9 @@
 import subprocess
 import sys
+from typing import Any
+
+import numpy as np
+import pytest
 
 import salver
 
@@ -15,6 +19,16 @@ def test_a_test_makes_the_context_that_it_needs() -> None:
 def test_invalid_input_may_name_a_row() -> None:
     assert str(salver.InvalidInput("too long", row=3)) == "too long"
     assert (salver.InvalidInput("too long", row=3).row, salver.InvalidInput("too long").row) == (3, None)
+
+
+def test_a_row_is_a_whole_number_of_any_kind() -> None:
+    assert salver.InvalidInput("too long", row=np.arange(4)[3]).row == 3
+
+
+@pytest.mark.parametrize("row", ["a", 1.0, np.arange(2), [1]])
+def test_a_row_that_is_no_number_is_told_where_it_is_named(row: Any) -> None:
+    with pytest.raises(TypeError, match=r"names row=.*, which is no whole number: name the one row"):
+        salver.InvalidInput("too long", row=row)
 
 
 def test_importing_salver_imports_nothing_of_it() -> None:

@@ -1,7 +1,8 @@
 """What an author's code may ask about a call, and what it may say of one."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from operator import index
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 
 class Context:
@@ -51,12 +52,24 @@ class Context:
 class InvalidInput(Exception):
     """Raise it where a caller's input cannot be used: its rows fail as the caller's fault, and are not tried again.
 
-    A function over a batch may name the one row that is at fault; it is then run again without it.
+    A function over a batch may name the one row that is at fault; it is then run again without it. Raises TypeError for
+    a row that is no whole number.
     """
 
-    def __init__(self, message: str, *, row: int | None = None) -> None:
-        self.row = row
+    row: int | None = None
+
+    def __init__(self, message: str, *, row: SupportsIndex | None = None) -> None:
+        if row is not None:
+            self.row = _whole(row)
         super().__init__(message)
+
+
+def _whole(row: SupportsIndex) -> int:
+    try:
+        return index(row)
+    except TypeError:
+        what = f"InvalidInput names row={row!r}, which is no whole number"
+        raise TypeError(f"{what}: name the one row that is at fault, counted from 0") from None
 
 
 class ModelFailed(RuntimeError):
