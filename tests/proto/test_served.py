@@ -126,6 +126,14 @@ def test_a_handler_has_the_message_and_the_words_of_grpc(handlers: Any) -> None:
         ("Ask", "code", "FAILED_PRECONDITION", "not like this"),
         ("Ask", "raise", "INTERNAL", "it broke"),
         ("Ask", "text for bytes", "INTERNAL", "metadata 'x-bin' is str"),
+        ("Ask", "a line break", "INTERNAL", "metadata 'x-a' is 'line\\nbreak', which is not printable ASCII"),
+        ("Ask", "a key of grpc", "INTERNAL", "the metadata key 'grpc-status' is gRPC's own; choose another"),
+        ("Ask", "no pairs", "INTERNAL", "['x-a'] is no metadata: give pairs"),
+        ("Ask", "half a character", "NOT_FOUND", "no file \\udcff"),
+        ("Ask", "bytes", "FAILED_PRECONDITION", "not like this"),
+        ("Ask", "no details", "INTERNAL", "7 is no text for a status: give a str ("),
+        ("Ask", "no code", "INTERNAL", "-5 is no status: give one of grpc.StatusCode, or its number ("),
+        ("Ask", "no code either", "INTERNAL", "'NOT_FOUND' is no status"),
         ("Ask", "wrong", "INTERNAL", "Ask() gave a dict, but its rpc answers by a faces.Answer"),
         ("AskLater", "abort", "NOT_FOUND", "nothing"),
         ("Tell", "abort", "OUT_OF_RANGE", "no more"),
@@ -135,6 +143,14 @@ def test_how_a_handler_ends_a_call_is_told(handlers: Any, rpc: str, text: str, c
     error = refusal(getattr(handlers, rpc), FACES.Question(text=text))
     assert error.code() in (grpc.StatusCode[code], grpc.StatusCode.UNKNOWN if code == "INTERNAL" else None)
     assert details in error.details()
+
+
+def test_a_handlers_mistake_is_told_with_the_handler_and_the_line(handlers: Any) -> None:
+    told = refusal(handlers.Ask, FACES.Question(text="a line break")).details()
+    lines = (SERVED / "faces" / "servable.py").read_text(encoding="utf-8").splitlines()
+    line = next(number for number, text in enumerate(lines, 1) if "line\\nbreak" in text)
+    assert "Handlers.Ask" in told
+    assert f"servable.py:{line})" in told
 
 
 def test_a_failed_call_has_its_trailers(handlers: Any) -> None:

@@ -1,21 +1,19 @@
 """The context of a handler that takes and gives whole messages, in the words of gRPC's own."""
 
 import json
-from base64 import b64decode, b64encode
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from salver.authoring.context import Context
-
-# The trailer that holds a rich status, as grpcio-status makes it.
-_RICH = "grpc-status-details-bin"
-
-
-class Metadatum(NamedTuple):
-    """One piece of metadata; values of names in `-bin` are bytes."""
-
-    key: str
-    value: str | bytes
+from salver.authoring.protos.metadata import (
+    RICH,
+    Metadatum,
+    checked_code,
+    checked_details,
+    checked_metadata,
+    received,
+    sent,
+)
 
 
 class Aborted(Exception):
@@ -23,7 +21,10 @@ class Aborted(Exception):
 
 
 class HandlerContext(Context):
-    """What grpc.ServicerContext has of it that handlers use, beside what every `salver.Context` has."""
+    """What grpc.ServicerContext has of it that handlers use, beside what every `salver.Context` has.
+
+    What cannot be sent is refused where it is given, by TypeError or ValueError.
+    """
 
     def __init__(self, of: Context) -> None:
         super().__init__(device=of.device)
@@ -55,7 +56,7 @@ class HandlerContext(Context):
 
     def invocation_metadata(self) -> tuple[Metadatum, ...]:
         """What the caller sent, in its order."""
-        return tuple(Metadatum(name, _received(name, value)) for name, value in self.metadata_pairs)
+        return tuple(Metadatum(name, received(name, value)) for name, value in self.metadata_pairs)
 
     def time_remaining(self) -> float | None:
         """For how many more seconds the caller waits; None if it said nothing."""
@@ -67,11 +68,11 @@ class HandlerContext(Context):
 
     def set_code(self, code: Any) -> None:
         """The status with which the call ends: one of grpc.StatusCode, or its number."""
-        self._code = code if isinstance(code, int) else int(code.value[0])
+        self._code = checked_code(code)
 
     def set_details(self, details: str) -> None:
         """The text of that status."""
-        self._details = details
+        self._details = checked_details(details)
 
     def code(self) -> int | None:
         """The number of the status that was set."""
@@ -96,11 +97,11 @@ class HandlerContext(Context):
 
     def send_initial_metadata(self, metadata: Iterable[tuple[str, str | bytes]]) -> None:
         """What the caller gets before the first message."""
-        self._initial = [Metadatum(*each) for each in metadata]
+        self._initial = checked_metadata(metadata)
 
     def set_trailing_metadata(self, metadata: Iterable[tuple[str, str | bytes]]) -> None:
         """What the caller gets with the status."""
-        self._trailing = [Metadatum(*each) for each in metadata]
+        self._trailing = checked_metadata(metadata)
 
     def trailing_metadata(self) -> Sequence[Metadatum]:
         """What was set."""
@@ -109,33 +110,17 @@ class HandlerContext(Context):
     def start(self) -> bytes:
         """Initial metadata that is not told yet, as the native part reads it; empty if there is none."""
         initial, self._initial = self._initial, []
-        return _form({"metadata": _sent(initial)}) if initial else b""
+        return _form({"metadata": sent(initial)}) if initial else b""
 
     def end(self) -> bytes:
         """The status as the native part reads it; empty where there is nothing to say but the reply."""
         if self._code is None and not self._initial and not self._trailing:
             return b""
         form: dict[str, Any] = {"code": self._code or 0, "message": self._details}
-        form |= {"metadata": _sent(self._initial)}
-        form |= {"trailers": _sent(each for each in self._trailing if each.key != _RICH)}
-        rich = [value for _, value in _sent(each for each in self._trailing if each.key == _RICH)]
+        form |= {"metadata": sent(self._initial)}
+        form |= {"trailers": sent(each for each in self._trailing if each.key != RICH)}
+        rich = [value for _, value in sent(each for each in self._trailing if each.key == RICH)]
         return _form(form | {"details": rich[-1]} if rich else form)
-
-
-def _received(name: str, value: str) -> str | bytes:
-    return b64decode(value + "=" * (-len(value) % 4)) if name.endswith("-bin") else value
-
-
-def _sent(metadata: Iterable[Metadatum]) -> list[list[str]]:
-    return [[key, _text(key, value)] for key, value in metadata]
-
-
-def _text(key: str, value: str | bytes) -> str:
-    if isinstance(value, bytes) != key.endswith("-bin"):
-        raise TypeError(
-            f"metadata '{key}' is {type(value).__name__}: bytes are for names that end in -bin, and only for them"
-        )
-    return b64encode(value).decode() if isinstance(value, bytes) else value
 
 
 def _form(form: dict[str, Any]) -> bytes:

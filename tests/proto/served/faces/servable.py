@@ -75,6 +75,35 @@ class Handlers:
         context.set_trailing_metadata([("x-bin", "text")])
         return ""
 
+    def _a_line_break(self, context: Any) -> str:
+        context.set_trailing_metadata([("x-a", "line\nbreak")])
+        return ""
+
+    def _a_key_of_grpc(self, context: Any) -> str:
+        context.send_initial_metadata([("grpc-status", "0")])
+        return ""
+
+    def _no_pairs(self, context: Any) -> str:
+        context.set_trailing_metadata(["x-a"])
+        return ""
+
+    def _half_a_character(self, context: Any) -> None:
+        context.abort(grpc.StatusCode.NOT_FOUND, "no file \udcff")
+
+    def _bytes(self, context: Any) -> str:
+        context.set_details(b"not like this")
+        context.set_code(9)
+        return ""
+
+    def _no_details(self, context: Any) -> None:
+        context.set_details(7)
+
+    def _no_code(self, context: Any) -> None:
+        context.abort(-5, "nothing")
+
+    def _no_code_either(self, context: Any) -> None:
+        context.set_code("NOT_FOUND")
+
     def _code(self, context: Any) -> str:
         context.set_code(grpc.StatusCode.FAILED_PRECONDITION)
         context.set_details("not like this")
