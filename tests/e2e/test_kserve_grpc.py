@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tritonclient.grpc as triton
+import tritonclient.http
 from support.arrays import Array, rows_of
 from support.models import IDENTITIES
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
@@ -132,3 +133,40 @@ def test_bad_calls_are_told_in_the_protocols_words(
         grpc.infer(model, [tensor(name, array(value)) for name, value in inputs.items()], version)
     assert text in refused.value.message()
     assert grpc.is_server_ready()
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments"),
+    [
+        ("get_model_config", ["add"]),
+        ("get_inference_statistics", ["add"]),
+        ("load_model", ["add"]),
+        ("unload_model", ["add"]),
+        ("get_trace_settings", []),
+        ("get_log_settings", []),
+        ("get_system_shared_memory_status", []),
+        ("get_cuda_shared_memory_status", []),
+    ],
+)
+def test_what_docs_say_is_not_there_is_told_so(
+    address: str, grpc: triton.InferenceServerClient, method: str, arguments: list[str]
+) -> None:
+    with pytest.raises(InferenceServerException) as refused:
+        getattr(grpc, method)(*arguments)
+    assert refused.value.status() == "StatusCode.UNIMPLEMENTED"
+    with (
+        tritonclient.http.InferenceServerClient(address) as http,
+        pytest.raises(InferenceServerException) as refused,
+    ):
+        getattr(http, method)(*arguments)
+    assert refused.value.status() == "404"
+
+
+def test_class_labels_and_shared_memory_are_refused(grpc: triton.InferenceServerClient) -> None:
+    x = [tensor("x", np.ones((1, 2), np.float32))]
+    labelled, shared = triton.InferRequestedOutput("y", class_count=1), triton.InferRequestedOutput("y")
+    shared.set_shared_memory("region", 8)
+    for output in (labelled, shared):
+        with pytest.raises(InferenceServerException) as refused:
+            grpc.infer("scaled", x, outputs=[output])
+        assert refused.value.status() == "StatusCode.UNIMPLEMENTED"

@@ -7,7 +7,7 @@ from salver.client.errors import DeadlineExceeded, NotFound, SalverError, Unavai
 from salver.client.http import connect
 
 _CONNECT_S = 2.0
-# How servers begin to say that there is no such servable, or method of it.
+# How servers begin to say that there is no such servable, version or method, or that it is not ready.
 _UNKNOWN = "Request for unknown model"
 
 
@@ -16,10 +16,10 @@ def tell(address: str, error: SalverError) -> int:
     what, remedy = str(error), ""
     if isinstance(error, DeadlineExceeded):
         remedy = "give it more time with --timeout"
-    elif isinstance(error, Unavailable):
-        what, remedy = _unavailable(address, what)
     elif isinstance(error, NotFound) or what.startswith(_UNKNOWN):
         remedy = f"`salver status {address}` lists what is served"
+    elif isinstance(error, Unavailable):
+        what, remedy = _unavailable(address, what)
     print(f"salver: {what}", file=sys.stderr)
     if remedy:
         print(f"  remedy: {remedy}", file=sys.stderr)
