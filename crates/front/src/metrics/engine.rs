@@ -153,7 +153,7 @@ fn encode_histogram<const N: usize>(
     bounds: &[f64],
     histogram: &Histogram<N>,
 ) -> fmt::Result {
-    let bounds = bounds.iter().copied().chain(std::iter::once(f64::MAX));
+    let bounds = bounds.iter().copied().chain(std::iter::once(f64::INFINITY));
     let buckets: Vec<(f64, u64)> = bounds.zip(histogram.buckets).collect();
     let exemplars: Option<&std::collections::HashMap<usize, Exemplar<NoLabelSet, f64>>> = None;
     metric.encode_histogram(histogram.sum, histogram.count, &buckets, exemplars)
