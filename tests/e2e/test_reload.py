@@ -1,6 +1,7 @@
 """HandleReloadConfigRequest over gRPC: where it may be sent, and what becomes of it."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import grpc
 import pytest
 from support.http import post
 from support.managed import add_version, break_version
+from support.servables import write_servable
 from support.tensorflow import call, message, states
 from support.waiting import until
 
@@ -68,6 +70,25 @@ def test_it_returns_when_new_models_answer_and_others_go(server: Server, models:
     reload(server.address, config(models, "b"))
     assert answer(server, "b") == 5.0
     until(lambda: answer(server, "a") == 404)
+
+
+def test_one_whose_model_loads_for_ever_keeps_no_other_waiting(server: Server, models: Path, tmp_path: Path) -> None:
+    hung = write_servable(tmp_path, "hung", "import time\n\nprint('hanging', flush=True)\ntime.sleep(1000)\n")
+    endless = config(models, "a")
+    endless.config.model_config_list.config.add(name="hung", base_path=str(hung))
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(refused, server.address, endless)
+        until(lambda: "[hung/1 worker 0] hanging" in server.output)
+        endless.config.model_config_list.config.add(name="b", base_path=str(models / "b"))
+        reload(server.address, endless)
+        assert (answer(server, "a"), answer(server, "b")) == (2.0, 5.0)
+        assert not waiting.done()
+        reload(server.address, config(models, "a", "b"))
+        assert waiting.result(40) == (
+            "UNKNOWN",
+            "1 model(s) did not become available: {{name: hung due to error: it was taken back meanwhile}, }",
+        )
+    until(lambda: "hung version 1: given up" in server.output)
     reload(server.address, config(models, "b"))
     assert answer(server, "b") == 5.0
 

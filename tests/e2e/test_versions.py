@@ -252,6 +252,31 @@ def test_a_server_stops_in_order_while_a_version_is_loaded(tmp_path: Path, admin
     assert not (tmp_path / "admin").exists()
 
 
+def test_a_server_is_heard_and_hears_while_something_loads_for_ever_at_its_start(tmp_path: Path, admin: str) -> None:
+    models = tmp_path / "models"
+    add_version(models, 1)
+    break_version(models, 1, "broken")
+    write_servable(models, "endless", "import time\n\ntime.sleep(1000)\n")
+    command = [sys.executable, "-m", "salver", "serve", str(models), "--listen", "127.0.0.1:0"]
+    server = Server([*command, "--admin", admin, "--watch-s", "0.02"], os.environ)
+    try:
+        until(lambda: server.addresses and "m  version 1, onnx" in server.output)
+        until(lambda: "is no usable ONNX model" in server.output)
+        with calling(server) as callers:
+            add_version(models, 2)
+            until(lambda: 2.0 in callers.answers)
+            write_servable(models, "late", VERSION.format(number=1))
+            until(lambda: '"name":"number"' in get(server.address, "/servables/late").body.decode())
+            assert salver("unload", "late", "--admin", admin).returncode == 0
+            assert not any(line.startswith("ready after") for line in server.output.splitlines())
+            assert salver("unload", "endless", "--admin", admin).returncode == 0
+        server.wait_until_ready(20)
+        assert "endless version 1: given up" in server.output
+    finally:
+        server.close()
+    assert server.output.endswith("stopped\n")
+
+
 def test_without_an_admin_there_is_no_way_to_ask(tmp_path: Path) -> None:
     ran = salver("load", "m", "--admin", f"unix:{tmp_path}/nobody")
     assert ran.returncode == 1

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from salver.lifecycle.ledger import Ledger, Retries, Wants
-from salver.lifecycle.policy import Deed, next_action
+from salver.lifecycle.policy import Deed, next_actions
 from salver.lifecycle.states import Key, Record, State
 from salver.problems import Problem
 
@@ -32,8 +32,7 @@ class World:
         self.ledger.want(wants, self.now)
 
     def act(self) -> None:
-        action = next_action(self.ledger.records(), self.now)
-        if action is not None:
+        for action in next_actions(self.ledger.records(), self.now):
             (self.ledger.begin if action.deed is Deed.LOAD else self.ledger.unloading)(action.key)
 
     def finish(self) -> None:
@@ -80,9 +79,8 @@ def test_left_alone_it_comes_to_rest_with_just_what_is_wanted(seed: int) -> None
         world.dice.choice((world.want, world.act, world.finish, world.wait))()
     wanted = {("a", 1): 9, ("a", 4): 9, ("b", 2): 9}
     world.ledger.want(Wants(wanted, {}), world.now)
-    while (action := next_action(world.ledger.records(), world.now)) or busy(world):
-        if action is not None:
-            (world.ledger.begin if action.deed is Deed.LOAD else world.ledger.unloading)(action.key)
+    while next_actions(world.ledger.records(), world.now) or busy(world):
+        world.act()
         for record in busy(world):
             if record.state is State.LOADING:
                 world.ledger.available(record.key)

@@ -6,7 +6,7 @@ from salver.lifecycle.states import NEXT, IllegalMove, State, check_move
 def test_every_state_has_its_successors_written_down() -> None:
     assert {before.value: sorted(after.value for after in afters) for before, afters in NEXT.items()} == {
         "START": ["END", "LOADING"],
-        "LOADING": ["AVAILABLE", "END", "START"],
+        "LOADING": ["AVAILABLE", "END", "START", "UNLOADING"],
         "AVAILABLE": ["UNLOADING"],
         "UNLOADING": ["END"],
         "END": ["START"],

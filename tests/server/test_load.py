@@ -15,6 +15,7 @@ from salver.server import load
 from salver.server.load import Running, Watch
 from salver.server.report import described
 from salver.server.routes import Absent
+from salver.workers.orders import Orders
 
 X = Port("x", "float32", (2,))
 
@@ -46,8 +47,8 @@ class Workers:
     def __init__(self) -> None:
         self.given_up = False
 
-    def supervisor(self) -> NoReturn:
-        raise AssertionError
+    def team(self, orders: Orders) -> NoReturn:
+        raise AssertionError(orders)
 
     def give_up(self) -> None:
         self.given_up = True

@@ -1,6 +1,7 @@
 """Versions that come and go in one server, with callers who notice nothing."""
 
 import shutil
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -147,6 +148,110 @@ def test_what_was_removed_while_it_was_loaded_is_unloaded(tmp_path: Path) -> Non
         until(lambda: server.states("late") == {1: "END"})
         assert server.answer() == 1.0
         until(lambda: worker_processes() == [])
+
+
+ENDLESS = "import time\n\ntime.sleep(1000)\n"
+
+
+def test_one_that_loads_for_ever_keeps_no_other_from_coming_and_going(server: Managed, tmp_path: Path) -> None:
+    write_servable(tmp_path, "endless", ENDLESS)
+    write_servable(tmp_path, "late", ENDLESS)
+    server.manager.look()
+    until(lambda: server.states("endless") == server.states("late") == {1: "LOADING"})
+    write_servable(tmp_path, "calc", CALC)
+    add_version(tmp_path, 2)
+    server.manager.look()
+    until(lambda: server.states("calc") == {1: "AVAILABLE"})
+    until(lambda: server.states() == {1: "END", 2: "AVAILABLE"})
+    server.manager.look(lambda sources: sources.wish("calc", Wish().unload(None)))
+    until(lambda: server.states("calc") == {1: "END"})
+    assert server.states("endless") == server.states("late") == {1: "LOADING"}
+
+
+def test_what_is_being_loaded_and_wanted_no_more_is_given_up_with_its_workers(server: Managed, tmp_path: Path) -> None:
+    write_servable(tmp_path, "late", ENDLESS)
+    server.manager.look()
+    until(worker_processes)
+    server.manager.look(lambda sources: sources.wish("late", Wish().unload(None)))
+    until(lambda: server.states("late") == {1: "END"})
+    assert worker_processes() == []
+    [record] = [status.record for status in server.manager.statuses() if status.record.servable == "late"]
+    assert record.problem is None
+    (tmp_path / "late" / "servable.py").write_text(CALC)
+    server.manager.look(lambda sources: sources.wish("late", Wish()))
+    until(lambda: server.states("late") == {1: "AVAILABLE"})
+
+
+def test_what_is_wanted_again_while_it_is_given_up_is_loaded_anew(server: Managed, tmp_path: Path) -> None:
+    write_servable(tmp_path, "late", ENDLESS)
+    server.manager.look()
+    [process] = until(worker_processes)
+    server.manager.look(lambda sources: sources.wish("late", Wish().unload(None)))
+    until(lambda: server.states("late") != {1: "LOADING"})
+    server.manager.look(lambda sources: sources.wish("late", Wish()))
+    until(lambda: server.states("late") == {1: "LOADING"} and worker_processes() not in ([], [process]))
+
+
+def test_a_version_in_whose_place_another_answers_is_given_up(server: Managed, tmp_path: Path) -> None:
+    folder = write_servable(tmp_path, "late", ENDLESS)
+    for version in (1, 2):
+        (folder / str(version)).mkdir()
+        server.manager.look()
+        until(lambda version=version: server.states("late").get(version) == "LOADING")
+    assert server.states("late") == {1: "LOADING", 2: "LOADING"}
+    (folder / "servable.py").write_text(CALC)
+    (folder / "3").mkdir()
+    server.manager.look()
+    until(lambda: server.states("late") == {1: "END", 2: "END", 3: "AVAILABLE"})
+    assert len(worker_processes()) == 1
+
+
+def test_what_waits_for_its_turn_is_given_up_at_once(
+    server: Managed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server itself loads one model after the other."""
+    usual, gate = table.load, threading.Event()
+
+    def load(folder: VersionFolder, host: Host) -> Loaded:
+        if folder.servable == "large":
+            assert gate.wait(30)
+        return usual(folder, host)
+
+    monkeypatch.setattr(table, "load", load)
+    add_version(tmp_path, 1, "large")
+    add_version(tmp_path, 1, "next")
+    server.manager.look()
+    until(lambda: server.states("large") == server.states("next") == {1: "LOADING"})
+    server.manager.look(lambda sources: sources.wish("next", Wish().unload(None)))
+    until(lambda: server.states("next") == {1: "END"})
+    server.manager.look(lambda sources: sources.wish("large", Wish().unload(None)))
+    until(lambda: server.states("large") == {1: "UNLOADING"})
+    gate.set()
+    until(lambda: server.states("large") == {1: "END"})
+    assert (server.answer("large"), server.answer("next"), server.answer()) == (404, 404, 1.0)
+    server.manager.look(lambda sources: sources.wish("next", Wish()))
+    until(lambda: server.answer("next") == 1.0)
+
+
+def test_a_lack_of_threads_is_a_problem_of_the_one_that_needs_it(
+    server: Managed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = threading.Thread.start
+
+    def start(self: threading.Thread) -> None:
+        if self.name == "loading":
+            raise RuntimeError("can't start new thread")
+        usual(self)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", start)
+        write_servable(tmp_path, "calc", CALC)
+        server.manager.look()
+        [record] = server.manager.wait("calc", lambda records: all(record.settled for record in records))
+    assert record.problem is not None
+    assert record.problem.what == "cannot be loaded now: can't start new thread"
+    server.manager.try_again("calc")
+    until(lambda: server.states("calc") == {1: "AVAILABLE"})
 
 
 def test_unloading_waits_for_the_calls_and_ends_the_workers(tmp_path: Path) -> None:

@@ -49,7 +49,11 @@ def test_a_serialized_list_does_the_same(server: Managed, tmp_path: Path) -> Non
 
     add_version(tmp_path, 5, "n")
     config = field(1, b"n") + field(2, str(tmp_path / "n").encode())
-    Reload(server.manager).message(field(1, field(1, config)))
+    reload = Reload(server.manager)
+    new = reload.message(field(1, field(1, config)))
+    reload.wait_for(new)
+    assert new == ["n"]
+    assert reload.message(field(1, field(1, config))) == []
     assert server.answer("n") == 5.0
     negative = b"\xb2\x06\x0c" + field(1, b"\xff" * 9 + b"\x01")  # specific { versions: -1 }
     unversioned = field(1, field(1, config + field(7, negative)))

@@ -15,7 +15,6 @@ from salver.repository.sources import Sources
 from salver.runtimes import table
 from salver.server.desire import Desire
 from salver.server.live import LiveServer
-from salver.server.load import Watch
 from salver.server.manager import Manager
 from salver.server.report import Report
 
@@ -49,8 +48,8 @@ def managed(sources: Sources, retries: Retries | None = None) -> Iterator[Manage
     manager = Manager(live, desire, retries or Retries(), Report("error"))
     try:
         address = live.listen("127.0.0.1:0", None)
-        manager.begin(Watch())
         manager.start()
+        manager.wait_until_tried(lambda: True)
         yield Managed(manager, live, address)
     finally:
         manager.ask_to_stop()

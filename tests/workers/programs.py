@@ -103,11 +103,21 @@ def warm_up_fails(file: Path) -> Program:
     return Program(program.manifest, program.stages, warm_up=_raises)
 
 
+def warms_for_ever(file: Path) -> Program:
+    program = double(file)
+    return Program(program.manifest, program.stages, warm_up=_warms)
+
+
 def forks(file: Path) -> Program:
     """Leaves a child that lives on with everything it inherited."""
     if os.fork() == 0:
         signal.pause()
     return double(file)
+
+
+def _warms() -> None:
+    print("warming for ever", flush=True)
+    signal.pause()
 
 
 def _raises() -> None:

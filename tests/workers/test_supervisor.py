@@ -179,6 +179,32 @@ def test_stopping_ends_those_that_still_load(tmp_path: Path) -> None:
     assert worker_processes() == []
 
 
+@pytest.mark.parametrize(("function", "told"), [("hangs", "hanging"), ("warms_for_ever", "warming for ever")])
+def test_those_of_one_version_may_be_given_up_while_they_load(tmp_path: Path, function: str, told: str) -> None:
+    refused: list[Unusable] = []
+
+    def load(team: Team) -> None:
+        try:
+            manifest = team.open()
+            team.serve(_native.Version(manifest.servable.to_json()), 2, 60.0)
+        except Unusable as error:
+            refused.append(error)
+            team.close()
+
+    with printing() as printed, serving(orders("double", tmp_path / "servable.py")) as other:
+        before = worker_processes()
+        team = other._supervisor.team(orders(function, tmp_path / "servable.py"))
+        loading = threading.Thread(target=load, args=(team,))
+        loading.start()
+        until(lambda: printed.count(rf"\[double/1 worker [01]\] {told}") > 0)
+        team.give_up()
+        loading.join(20)
+        assert "were given up" in str(refused[0])
+        assert worker_processes() == before
+        with pytest.raises(Unusable, match="were given up"):
+            team.open()
+
+
 def test_in_process_the_same_is_a_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "tests"))
     with printing() as printed, serving(orders("double", tmp_path / "servable.py", in_process=True)):

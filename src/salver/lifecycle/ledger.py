@@ -85,7 +85,7 @@ class Ledger:
         self._put(self._moved(self._records[key], State.UNLOADING))
 
     def ended(self, key: Key, now: float) -> None:
-        """It is unloaded; if it has come to be wanted again meanwhile, it begins anew."""
+        """It is unloaded, or given up; if it has come to be wanted again meanwhile, it begins anew."""
         record = self._moved(self._records[key], State.END)
         self._put(self._anew(record, now) if record.wanted else record)
 

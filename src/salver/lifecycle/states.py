@@ -19,7 +19,7 @@ class State(Enum):
     LOADING = "LOADING"
     AVAILABLE = "AVAILABLE"
     UNLOADING = "UNLOADING"
-    """New calls do not reach it any more; those that did are being answered."""
+    """New calls do not reach it any more, and those that did are being answered; or its loading is being given up."""
     END = "END"
     """It is gone, or with a problem: it never came to be."""
 
@@ -27,7 +27,7 @@ class State(Enum):
 NEXT: Mapping[State, frozenset[State]] = MappingProxyType(
     {
         State.START: frozenset({State.LOADING, State.END}),
-        State.LOADING: frozenset({State.AVAILABLE, State.START, State.END}),
+        State.LOADING: frozenset({State.AVAILABLE, State.START, State.UNLOADING, State.END}),
         State.AVAILABLE: frozenset({State.UNLOADING}),
         State.UNLOADING: frozenset({State.END}),
         State.END: frozenset({State.START}),

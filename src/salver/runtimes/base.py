@@ -16,7 +16,8 @@ from salver.authoring.spec import Servable
 from salver.repository.scan import VersionFolder
 
 if TYPE_CHECKING:
-    from salver.workers.supervisor import Supervisor
+    from salver.workers.orders import Orders
+    from salver.workers.supervisor import Team
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,11 @@ class Loaded(ABC):
 class Host(Protocol):
     """What a server has for its runtimes."""
 
-    def supervisor(self) -> "Supervisor":
-        """Who starts workers. It costs something, so it is made when it is asked for. Raises Unusable at the end."""
+    def team(self, orders: "Orders") -> "Team":
+        """The workers of a version that is about to be loaded. Raises Unusable once they were given up."""
 
     def give_up(self) -> None:
-        """End all workers, also those that are still loading, and start no more."""
+        """End workers that are still loading, and give no more."""
 
 
 class Runtime(Protocol):

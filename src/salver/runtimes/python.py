@@ -85,7 +85,7 @@ class PythonLoaded(Loaded):
 
 def load(folder: VersionFolder, host: Host) -> PythonLoaded:
     """Start the version's first worker, and hear what it serves. Raises Unusable."""
-    team = host.supervisor().team(orders(folder))
+    team = host.team(orders(folder))
     try:
         return PythonLoaded(folder, team, team.open())
     except BaseException:

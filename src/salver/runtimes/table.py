@@ -16,7 +16,7 @@ def suffixes() -> frozenset[str]:
 
 def takes_worker(folder: VersionFolder) -> bool:
     """Whether a worker loads it, so that the server only waits."""
-    return python.runs(folder) and not onnx.runs(folder)
+    return not onnx.runs(folder) and python.runs(folder)
 
 
 def load(folder: VersionFolder, host: Host) -> Loaded:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from salver.lifecycle.ledger import Wants
 from salver.lifecycle.states import Key
 from salver.problems import Problem
-from salver.repository.scan import VersionFolder
+from salver.repository.scan import Repository, VersionFolder
 from salver.repository.sources import Sources, labels, look, made_of, narrowed, unless_unsure
 from salver.repository.traces import trace
 
@@ -21,6 +21,7 @@ class Desire:
         self._told: set[Problem] = set()
         self.first_trace = self.trace()
         self.seen = look(sources, suffixes)
+        self._folders = _by_key(self.seen)
 
     def look(self, sources: Sources, servables: Iterable[str] | None = None) -> None:
         """Take over these sources and look at them, or just at what they say of some servables.
@@ -29,6 +30,7 @@ class Desire:
         """
         now = unless_unsure(self.seen, look(sources, self._suffixes))
         self.seen = now if servables is None else narrowed(self.seen, now, servables)
+        self._folders = _by_key(self.seen)
         self.sources = sources
 
     def wants(self) -> Wants:
@@ -47,8 +49,8 @@ class Desire:
         listed = {each.name for each in self.sources.listed} - found
         return {each.servable: each.problem for each in self.seen.refused if each.servable in listed}
 
-    def folders(self) -> dict[Key, VersionFolder]:
-        return {(each.servable, each.version): each for each in self.seen.versions}
+    def folders(self) -> Mapping[Key, VersionFolder]:
+        return self._folders
 
     def labels(self) -> Mapping[str, Mapping[str, int]]:
         return labels(self.seen)
@@ -71,3 +73,7 @@ class Desire:
         of_it = [each for each in self.seen.refused if each.servable == servable]
         refused = [each for each in of_it if version in (None, each.version)] or of_it
         return refused[0].problem if refused else Problem(servable, "is nowhere to be found", _WHERE)
+
+
+def _by_key(seen: Repository) -> dict[Key, VersionFolder]:
+    return {(each.servable, each.version): each for each in seen.versions}

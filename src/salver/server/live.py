@@ -8,48 +8,22 @@ from typing import TYPE_CHECKING
 from salver import _native
 from salver.config.addresses import Address
 from salver.config.settings import Config, Speaks, native_settings
-from salver.problems import Unusable
+from salver.problems import Problem
 from salver.repository.scan import Refused, VersionFolder
-from salver.server.load import Outcome, Running, Watch, load_all, loading, unavailable
+from salver.server.hosts import Attempt, Workers
+from salver.server.load import Outcome, Running, Watch, load_all, load_one, loading, unavailable
 from salver.server.memory import give_back_memory
 from salver.server.routes import Absent, Joined, Routes, publish
 
 if TYPE_CHECKING:
     from salver.cluster.gate import Gate
-    from salver.workers.supervisor import Supervisor
 
 _POLL_S = 0.01
-
-
-class Workers:
-    """The supervisor of a server's workers, made when the first one is needed; a `salver.runtimes.base.Host`."""
-
-    def __init__(self) -> None:
-        self._making = threading.Lock()
-        self._made: Supervisor | None = None
-        self._given_up = False
-
-    def supervisor(self) -> "Supervisor":
-        """Raises Unusable once workers have been given up."""
-        from salver.workers.supervisor import Supervisor
-
-        with self._making:
-            if self._given_up:
-                raise Unusable("workers", "are not started while the server stops", "start the server again")
-            if self._made is None:
-                self._made = Supervisor()
-            return self._made
-
-    def give_up(self) -> None:
-        """End all workers, also those that are still loading, and start no more. Idempotent."""
-        with self._making:
-            self._given_up = True
-        if self._made is not None:
-            self._made.stop()
+_STOPPED = Problem("the server", "was stopped before this was loaded", "start it again")
 
 
 class LiveServer:
-    """To be stopped. Versions may be added and addresses bound in any order, by one thread at a time.
+    """To be stopped. Versions may be added and addresses bound in any order, by one thread at a time; any may `load`.
 
     Until a version is loaded, and if it cannot be, its callers get UNAVAILABLE with the reason.
     """
@@ -71,12 +45,17 @@ class LiveServer:
         """Let callers of these versions know that they are about to be loaded."""
         self._publish(loading(folders))
 
-    def load(self, folders: Sequence[VersionFolder], watch: Watch | None = None) -> list[Outcome]:
-        """Load and start versions, which `route` makes known: outcomes in the folders' order.
+    def attempt(self) -> Attempt:
+        """What one `load` needs, and by which it can be given up."""
+        return Attempt(self._workers)
 
-        Once the server is stopped, what was loaded meanwhile is ended and left out.
-        """
-        outcomes = load_all(folders, self._workers, watch or Watch())
+    def load(self, folder: VersionFolder, attempt: Attempt) -> Outcome:
+        """Load and start a version, which `route` makes known. It is refused if the server is stopped meanwhile."""
+        kept = self._kept([load_one(folder, attempt, Watch())])
+        return kept[0] if kept else Refused(folder.servable, folder.version, _STOPPED)
+
+    def _kept(self, outcomes: list[Outcome]) -> list[Outcome]:
+        """The same; once the server is stopped, what was loaded meanwhile is ended and left out."""
         with self._keeping:
             if not self._stopped:
                 self._running += [each for each in outcomes if isinstance(each, Running)]
@@ -113,7 +92,7 @@ class LiveServer:
         """
         self.refused += refused
         self.expect(folders)
-        outcomes = self.load(folders, watch)
+        outcomes = self._kept(load_all(folders, self._workers, watch or Watch()))
         self.refused += [each for each in outcomes if isinstance(each, Refused)]
         self._publish([])
         return outcomes

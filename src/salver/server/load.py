@@ -39,14 +39,10 @@ def _nothing(_: object) -> None:
 
 @dataclass(frozen=True)
 class Watch:
-    """Somebody who looks on: loading ends when `go_on` says no; `loaded` is called before a version is started.
-
-    `done` is told each outcome as soon as there is one, by several threads.
-    """
+    """Somebody who looks on: loading ends when `go_on` says no; `loaded` is called before a version is started."""
 
     go_on: Callable[[], bool] = _always
     loaded: Callable[[Loaded], None] = _nothing
-    done: Callable[["Outcome"], None] = _nothing
 
 
 def load_all(folders: Sequence[VersionFolder], host: Host, watch: Watch) -> list[Outcome]:
@@ -77,6 +73,23 @@ def load_all(folders: Sequence[VersionFolder], host: Host, watch: Watch) -> list
     return [outcome for _, outcome in sorted(outcomes.items())]
 
 
+def load_one(folder: VersionFolder, host: Host, watch: Watch) -> Outcome:
+    """Load and start this version. Whatever happens to it is told, and is no other's affair."""
+    try:
+        return _running(folder, host, watch)
+    except Unusable as error:
+        problem = error.problem
+    except OSError as error:
+        # Files may vanish while they are looked at.
+        what = f"cannot be read: {error.strerror or error}"
+        problem = Problem(str(error.filename or folder.artefact), what, "see that it stays")
+    except Exception:
+        traceback.print_exc()
+        what = "could not be loaded, for a reason of salver's own"
+        problem = Problem(str(folder.artefact), what, "report what was printed above")
+    return Refused(folder.servable, folder.version, problem)
+
+
 def loading(folders: Iterable[VersionFolder]) -> list[Absent]:
     """What callers are told about these versions until they are loaded."""
     return [Absent(folder.servable, folder.version, State.LOADING) for folder in folders]
@@ -103,25 +116,7 @@ def problems(repository: Repository, outcomes: Iterable[Outcome]) -> list[Proble
 
 
 def _put(outcomes: dict[int, Outcome], index: int, folder: VersionFolder, host: Host, watch: Watch) -> None:
-    outcome = outcomes[index] = _outcome(folder, host, watch)
-    watch.done(outcome)
-
-
-def _outcome(folder: VersionFolder, host: Host, watch: Watch) -> Outcome:
-    """Whatever happens when one version is loaded, the others are to go on."""
-    try:
-        return _running(folder, host, watch)
-    except Unusable as error:
-        problem = error.problem
-    except OSError as error:
-        # Files may vanish while they are looked at.
-        what = f"cannot be read: {error.strerror or error}"
-        problem = Problem(str(error.filename or folder.artefact), what, "see that it stays")
-    except Exception:
-        traceback.print_exc()
-        what = "could not be loaded, for a reason of salver's own"
-        problem = Problem(str(folder.artefact), what, "report what was printed above")
-    return Refused(folder.servable, folder.version, problem)
+    outcomes[index] = load_one(folder, host, watch)
 
 
 def _running(folder: VersionFolder, host: Host, watch: Watch) -> Running:

@@ -4,25 +4,41 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from queue import SimpleQueue
 
 from salver import _native
 from salver.lifecycle.ledger import Ledger, Retries
-from salver.lifecycle.policy import Action, Deed, next_action, next_due
+from salver.lifecycle.policy import Deed, next_actions, next_due
 from salver.lifecycle.states import Key, Record, State
 from salver.problems import Problem, Unusable
 from salver.repository.scan import Refused, VersionFolder
 from salver.repository.sources import Sources
+from salver.runtimes import table
 from salver.server.desire import Desire
+from salver.server.hosts import Attempt
 from salver.server.live import LiveServer
-from salver.server.load import Outcome, Running, Watch, reason
+from salver.server.load import Outcome, Running, reason
 from salver.server.report import Report, described
 from salver.server.routes import Absent, Routes
 
 _POLL_S = 0.02
 # A call may have found its version just before that was routed to no more, and be on its way to it.
 _ON_THE_WAY_S = 1.0
-_STOPPED = Problem("workers", "are not started while the server stops", "start the server again")
+_GIVEN_UP = Problem("its loading", "was given up before it began", "ask for it again")
+
+
+@dataclass
+class _Loading:
+    """A version that is being loaded, or waits for its turn."""
+
+    folder: VersionFolder
+    attempt: Attempt
+    begun: bool = False
+
+    @property
+    def key(self) -> Key:
+        return self.folder.servable, self.folder.version
 
 
 @dataclass
@@ -42,10 +58,12 @@ class Status:
 
 
 class Manager:
-    """`begin` is first, then perhaps `start`, and `stop` is last; it belongs between draining and ending the server.
+    """`start` is first, and `stop` is last; it belongs between draining and ending the server.
 
-    Any thread may ask and wait. A thread of its own does one thing at a time: loads a version, or lets one go; callers
-    can reach a version from the moment it is loaded until another answers in its place.
+    Any thread may ask and wait. A thread of its own decides what is done, and lets versions go. They are loaded in
+    others: each that workers load in its own, since most of that time is not the server's, and all the rest in one, one
+    after the other. Callers can reach a version from the moment it is loaded until another answers in its place; so one
+    that takes for ever to load keeps no other from its callers, nor from coming and going.
     """
 
     def __init__(self, live: LiveServer, desire: Desire, retries: Retries, report: Report) -> None:
@@ -54,34 +72,34 @@ class Manager:
         self._report = report
         self._ledger = Ledger(retries)
         self._change = threading.Condition()
+        self._untried: set[Key] = set()
+        self._loading: dict[Key, _Loading] = {}
         self._running: dict[Key, Running] = {}
         self._leaving: dict[Key, _Leaving] = {}
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="manager", daemon=True)
-        self._desire.news()
+        self._queue: SimpleQueue[_Loading | None] = SimpleQueue()
+        self._loader = threading.Thread(target=self._load_queued, name="loading", daemon=True)
+        self._loaders: list[threading.Thread] = []
         self._note()
 
-    def begin(self, watch: Watch) -> list[Outcome]:
-        """Load all that should be served, at once where that is quicker, and serve each as soon as it is loaded.
-
-        So one that takes for ever to load keeps no other from its callers.
-        """
-        with self._change:
-            first = [record.key for record in self._ledger.records() if record.state is State.START]
-            for key in first:
-                self._ledger.begin(key)
-            self._route()
-            folders = self._desire.folders()
-        return self._live.load([folders[key] for key in first], replace(watch, done=self._begun))
-
-    def _begun(self, outcome: Outcome) -> None:
-        with self._change:
-            self._loaded(_key(outcome), outcome)
-            self._route()
-
     def start(self) -> None:
-        """From now on, follow whatever changes."""
+        """Load all that should be served, and from now on follow whatever changes."""
+        with self._change:
+            self._tell_news()
+            self._untried = {record.key for record in self._ledger.records() if record.state is State.START}
+            self._route()
+        self._loader.start()
         self._thread.start()
+
+    def wait_until_tried(self, go_on: Callable[[], bool]) -> None:
+        """Wait until all that was there at the start has been loaded, or could not be; or it is to go on no more."""
+        with self._change:
+            while self._trying() and not self._stopping and go_on():
+                self._change.wait(_POLL_S)
+
+    def _trying(self) -> bool:
+        return any(record.wanted for record in self._ledger.records() if record.key in self._untried)
 
     def ask_to_stop(self) -> None:
         """Begin nothing new. Whoever waits is told."""
@@ -92,8 +110,12 @@ class Manager:
     def stop(self) -> None:
         """Wait until what was begun is done: the server must have stopped, or be about to. Idempotent."""
         self.ask_to_stop()
-        if self._thread.ident is not None:
-            self._thread.join()
+        self._queue.put(None)
+        for each in (self._thread, self._loader):
+            if each.ident is not None:
+                each.join()
+        for each in self._loaders:
+            each.join()
 
     @property
     def sources(self) -> Sources:
@@ -111,8 +133,7 @@ class Manager:
         with self._change:
             sources = self._desire.sources
             self._desire.look(sources if change is None else change(sources), servables)
-            for problem in self._desire.news():
-                self._report.problem(problem)
+            self._tell_news()
             self._note()
             self._route()
             self._change.notify_all()
@@ -170,68 +191,113 @@ class Manager:
     def _note(self) -> None:
         self._ledger.want(self._desire.wants(), time.monotonic())
 
+    def _tell_news(self) -> None:
+        for problem in self._desire.news():
+            self._report.problem(problem)
+
     def _run(self) -> None:
         _native.unhurried()
         while not self._stopping:
-            begun = self._begin_next()
-            if begun is not None:
-                self._load(begun)
-            self._let_go()
             with self._change:
-                if not self._stopping and self._next() is None:
-                    self._change.wait(self._pause())
+                self._act()
+            self._let_go()
 
-    def _next(self) -> Action | None:
-        return next_action(self._ledger.records(), time.monotonic())
-
-    def _begin_next(self) -> VersionFolder | None:
-        """Do the next thing that is done at once, or give what is to be loaded."""
-        with self._change:
-            action = None if self._stopping else self._next()
-            if action is None:
-                return None
-            if action.deed is Deed.UNLOAD:
-                self._withdraw(action.key)
-                return None
-            self._ledger.begin(action.key)
+    def _act(self) -> None:
+        """Begin what is to be done next, or wait until there may be something."""
+        if self._stopping:
+            return
+        now, records = time.monotonic(), self._ledger.records()
+        actions = next_actions(records, now)
+        for action in actions:
+            (self._begin if action.deed is Deed.LOAD else self._withdraw)(action.key)
+        if actions:
             self._route()
-            return self._desire.folders()[action.key]
+            self._change.notify_all()
+        else:
+            self._change.wait(self._pause(records, now))
 
-    def _pause(self) -> float | None:
+    def _pause(self, records: Iterable[Record], now: float) -> float | None:
         """How long there is nothing to do, if nobody asks."""
         if self._leaving:
             return _POLL_S
-        due = next_due(self._ledger.records())
-        return None if due is None else max(0.0, due - time.monotonic())
+        due = next_due(records, now)
+        return None if due is None else due - now
 
-    def _load(self, folder: VersionFolder) -> None:
-        began = time.monotonic()
-        [outcome] = self._live.load([folder]) or [Refused(folder.servable, folder.version, _STOPPED)]
-        with self._change:
-            key = _key(outcome)
-            known = self._ledger[key].problem
-            self._loaded(key, outcome)
-            self._route()
-            self._change.notify_all()
-        if isinstance(outcome, Running):
-            self._report.say(described([outcome.loaded]))
-            self._report.say(f"{key[0]} version {key[1]}: ready after {time.monotonic() - began:.2f} s")
-        elif known != outcome.problem and not self._stopping:
-            self._report.problem(outcome.problem)
-
-    def _loaded(self, key: Key, outcome: Outcome) -> None:
-        if isinstance(outcome, Running):
-            self._ledger.available(key)
-            self._running[key] = outcome
+    def _begin(self, key: Key) -> None:
+        loading = self._loading[key] = _Loading(self._desire.folders()[key], self._live.attempt())
+        self._ledger.begin(key)
+        if not table.takes_worker(loading.folder):
+            self._queue.put(loading)
+            return
+        thread = threading.Thread(target=self._load, args=(loading,), name="loading", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            what, remedy = f"cannot be loaded now: {error}", "see that memory and threads are left"
+            self._done(key, Refused(*key, Problem(str(loading.folder.artefact), what, remedy)), 0.0)
         else:
-            self._ledger.failed(key, outcome.problem, time.monotonic())
+            self._loaders = [*(each for each in self._loaders if each.is_alive()), thread]
+
+    def _load_queued(self) -> None:
+        while (loading := self._queue.get()) is not None:
+            self._load(loading)
+
+    def _load(self, loading: _Loading) -> None:
+        _native.unhurried()
+        began = time.monotonic()
+        with self._change:
+            if self._stopping or self._loading.get(loading.key) is not loading:
+                return
+            loading.begun = True
+        outcome = self._live.load(loading.folder, loading.attempt)
+        with self._change:
+            self._done(loading.key, outcome, time.monotonic() - began)
+
+    def _done(self, key: Key, outcome: Outcome, took_s: float) -> None:
+        """A load has come to its end."""
+        del self._loading[key]
+        if self._ledger[key].state is State.UNLOADING:
+            self._given_up(key, outcome)
+        elif isinstance(outcome, Running):
+            self._loaded(key, outcome, took_s)
+        else:
+            self._failed(key, outcome.problem)
+        self._route()
+        self._change.notify_all()
+
+    def _loaded(self, key: Key, running: Running, took_s: float) -> None:
+        self._ledger.available(key)
+        self._running[key] = running
+        self._report.say(described([running.loaded]))
+        if key in self._untried:
+            self._untried.remove(key)
+        else:
+            self._report.say(f"{_name(key)}: ready after {took_s:.2f} s")
+
+    def _failed(self, key: Key, problem: Problem) -> None:
+        known = self._ledger[key].problem
+        self._ledger.failed(key, problem, time.monotonic())
+        self._untried.discard(key)
+        if known != problem and not self._stopping:
+            self._report.problem(problem)
+
+    def _given_up(self, key: Key, outcome: Outcome) -> None:
+        """It was not wanted any more, and is gone; or it is there after all, and goes like any other."""
+        if isinstance(outcome, Running):
+            self._leaving[key] = _Leaving(outcome, time.monotonic())
+        else:
+            self._ledger.ended(key, time.monotonic())
+            self._report.say(f"{_name(key)}: given up")
 
     def _withdraw(self, key: Key) -> None:
         self._ledger.unloading(key)
-        running = self._running.pop(key)
-        self._route()
-        self._leaving[key] = _Leaving(running, time.monotonic())
-        self._change.notify_all()
+        loading = self._loading.get(key)
+        if loading is None:
+            self._leaving[key] = _Leaving(self._running.pop(key), time.monotonic())
+        elif loading.begun:
+            loading.attempt.give_up()
+        else:
+            self._done(key, Refused(*key, _GIVEN_UP), 0.0)
 
     def _let_go(self) -> None:
         """End the versions that have answered all their calls."""
@@ -240,13 +306,19 @@ class Manager:
             if not leaving.running.version.drained():
                 leaving.idle_since = now
             elif now - leaving.idle_since >= _ON_THE_WAY_S:
-                del self._leaving[key]
-                self._live.let_go(leaving.running)
-                with self._change:
-                    self._ledger.ended(key, now)
-                    self._route()
-                    self._report.say(f"{key[0]} version {key[1]}: unloaded")
-                    self._change.notify_all()
+                self._end(key, leaving.running)
+
+    def _end(self, key: Key, running: Running) -> None:
+        try:
+            self._live.let_go(running)
+        except Exception:
+            traceback.print_exc()
+        with self._change:
+            del self._leaving[key]
+            self._ledger.ended(key, time.monotonic())
+            self._route()
+            self._report.say(f"{_name(key)}: unloaded")
+            self._change.notify_all()
 
     def _route(self) -> None:
         """Let callers reach what answers now. Whatever goes wrong with that, versions go on coming and going."""
@@ -272,11 +344,8 @@ class Manager:
         return tuple(sorted(name for name, number in labels.items() if number == record.version))
 
 
-def _key(outcome: Outcome) -> Key:
-    if isinstance(outcome, Running):
-        return outcome.version.name, outcome.version.version
-    assert outcome.version is not None, "a version was asked for"
-    return outcome.servable, outcome.version
+def _name(key: Key) -> str:
+    return f"{key[0]} version {key[1]}"
 
 
 def _absent(record: Record) -> Absent:

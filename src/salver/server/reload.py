@@ -27,13 +27,13 @@ class Reload:
     defaults: ServableSettings | None = None
     early_labels: bool = False
 
-    def message(self, serialized: bytes) -> None:
-        """Follow a serialized ModelServerConfig. Raises Refusal."""
+    def message(self, serialized: bytes) -> list[str]:
+        """Take over a serialized ModelServerConfig; gives the servables to `wait_for`. Raises Refusal."""
         try:
             listed = parse_model_config(serialized, self.defaults)
         except Unusable as error:
             raise Refusal("INVALID_ARGUMENT", error.problem.what) from None
-        self.follow(listed)
+        return self.take_over(listed)
 
     def text(self, text: str, where: str) -> None:
         """Follow a ModelServerConfig in protobuf's text form. Raises Unusable for what is wrong in it, and Refusal."""
@@ -43,10 +43,14 @@ class Reload:
         self.follow(listed)
 
     def follow(self, listed: tuple[BasePath, ...]) -> None:
-        """Take this list over, and wait until servables that were not on the former one are available.
+        """Take this list over, and wait for those that are new on it. Raises Refusal."""
+        self.wait_for(self.take_over(listed))
 
-        Those that are left out are unloaded. Raises Refusal: before anything changes for a list that cannot be taken
-        over, and afterwards if a new servable cannot be loaded, which then goes on being tried.
+    def take_over(self, listed: tuple[BasePath, ...]) -> list[str]:
+        """Serve what is on this list; gives those that were not on the former one.
+
+        Those that are left out are unloaded. Raises Refusal, before anything changes, for a list that cannot be taken
+        over.
         """
         before = {each.name: each for each in self.manager.sources.listed}
         for each in listed:
@@ -59,7 +63,14 @@ class Reload:
             self.manager.look(lambda sources: replace(sources, listed=listed))
         except Unusable as error:
             raise Refusal("FAILED_PRECONDITION", str(error.problem)) from None
-        self._wait_for(each.name for each in listed if each.name not in before)
+        return [each.name for each in listed if each.name not in before]
+
+    def wait_for(self, servables: Iterable[str]) -> None:
+        """Wait until each is available. Raises Refusal if one cannot be loaded, which then goes on being tried."""
+        failures = [failure for servable in servables for failure in self._failures(servable)]
+        if failures:
+            each = "".join(f"{{{failure}}}, " for failure in failures)
+            raise Refusal("UNKNOWN", f"{len(failures)} model(s) did not become available: {{{each}}}")
 
     def _check_labels(self, listed: BasePath) -> None:
         available, known = self.manager.available(listed.name), self.manager.labels(listed.name)
@@ -68,12 +79,6 @@ class Reload:
             if version not in available and not early and known.get(label) != version:
                 text = f"Request to assign label to version {version} of model {listed.name}, which is not currently "
                 raise Refusal("FAILED_PRECONDITION", f"{text}available for inference")
-
-    def _wait_for(self, servables: Iterable[str]) -> None:
-        failures = [failure for servable in servables for failure in self._failures(servable)]
-        if failures:
-            each = "".join(f"{{{failure}}}, " for failure in failures)
-            raise Refusal("UNKNOWN", f"{len(failures)} model(s) did not become available: {{{each}}}")
 
     def _failures(self, servable: str) -> list[str]:
         try:
@@ -86,7 +91,8 @@ class Reload:
         told = [f"name: {servable} version: {version} due to error: {why.what}" for version, why in failed if why]
         if told:
             return told
-        problem = self.manager.why_not(servable, None)
+        listed = servable in {each.name for each in self.manager.sources.listed}
+        problem = self.manager.why_not(servable, None) if listed else None
         return [f"name: {servable} due to error: {problem.what if problem else 'it was taken back meanwhile'}"]
 
 

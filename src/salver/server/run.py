@@ -15,7 +15,6 @@ from salver.lifecycle.states import State
 from salver.problems import Unusable
 from salver.repository.base_path import BasePath
 from salver.repository.model_config import place_in, read_model_config
-from salver.repository.scan import Repository
 from salver.repository.settings import ServableSettings
 from salver.repository.sources import Sources
 from salver.repository.traces import trace
@@ -24,11 +23,10 @@ from salver.server.admin import Admin
 from salver.server.admin_socket import AdminSocket
 from salver.server.desire import Desire
 from salver.server.live import LiveServer
-from salver.server.load import Outcome, Running, Watch, problems
 from salver.server.manager import Manager
 from salver.server.reload import Reload
 from salver.server.reload_desk import ReloadDesk
-from salver.server.report import Report, counted, described
+from salver.server.report import Report, counted
 from salver.server.signals import StopSignal
 from salver.server.watch import Round, Watcher
 
@@ -64,7 +62,8 @@ def serve(config: Config, sources: Sources, listing: Listing = Listing()) -> int
     """Serve what the sources say until a signal comes; gives the exit status.
 
     Raises Unusable before anything is served. Addresses are bound first, so that a wrong one is told at once; until
-    the models are loaded, calls get UNAVAILABLE and health says NOT_SERVING.
+    the models are loaded, calls get UNAVAILABLE and health says NOT_SERVING. Whoever changes what is served is heard
+    from the beginning. The server is called ready once all that was there at the start has been tried.
     """
     with StopSignal() as stop:
         return _serve(config, sources, listing, stop)
@@ -82,15 +81,16 @@ def _serve(config: Config, sources: Sources, listing: Listing, stop: StopSignal)
         opened = _open(server, config)
         followers += _followers(config, server, manager, desire.first_trace, listing, report)
         report.say(f"salver {_native.version()}, loading {counted(len(desire.seen.versions), 'version')}")
-        outcomes = manager.begin(Watch(go_on=lambda: not stop.asked))
-        _announce(report, desire.seen, outcomes)
-        waits = len(followers) > 1 or config.accept_workers is not None
-        if not waits and not any(isinstance(each, Running) for each in outcomes):
-            return 0 if stop.asked else _nothing_to_serve(report, sources)
-        for line in (*opened, f"ready after {time.perf_counter() - began:.2f} s{_missing(manager)}"):
+        for line in opened:
             report.say(line)
         for each in followers:
             each.start()
+        manager.wait_until_tried(lambda: not stop.asked)
+        waits = len(followers) > 1 or config.accept_workers is not None
+        if not stop.asked:
+            if not waits and not _serving(manager):
+                return _nothing_to_serve(report, sources)
+            report.say(f"ready after {time.perf_counter() - began:.2f} s{_missing(manager)}")
         stop.wait()
         manager.ask_to_stop()
         return _drain(server, config.drain_timeout_s, report)
@@ -176,12 +176,8 @@ def _tls(config: Config, security: Security) -> tuple[str, str, str | None] | No
     return str(config.tls_certificate), str(config.tls_key), authority
 
 
-def _announce(report: Report, repository: Repository, outcomes: Sequence[Outcome]) -> None:
-    running = [each.loaded for each in outcomes if isinstance(each, Running)]
-    if running:
-        report.say(described(running))
-    for problem in problems(repository, outcomes):
-        report.problem(problem)
+def _serving(manager: Manager) -> bool:
+    return any(status.record.state is State.AVAILABLE for status in manager.statuses())
 
 
 def _missing(manager: Manager) -> str:

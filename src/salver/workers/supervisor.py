@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol, TypedDict, TypeVar
@@ -45,13 +45,18 @@ class Team:
         self._workers = workers
 
     def open(self) -> Manifest:
-        return self._supervisor.run(self._workers.open())
+        return self._supervisor.run(self._workers.load(self._workers.open))
 
     def examples(self) -> dict[str, Any]:
         return self._supervisor.run(self._workers.examples())
 
     def serve(self, version: _native.Version, workers: int, run_timeout_s: float) -> None:
-        self._supervisor.run(self._workers.serve(version, workers, run_timeout_s))
+        self._supervisor.run(self._workers.load(partial(self._workers.serve, version, workers, run_timeout_s)))
+
+    def give_up(self) -> None:
+        """Have `open` or `serve`, now or whenever it is called, end its workers and raise Unusable; without waiting."""
+        with suppress(Unusable):
+            self._supervisor.begin(self._workers.give_up())
 
     def retire(self) -> None:
         self._finish(self._workers.retire())
@@ -63,6 +68,11 @@ class Team:
         # A supervisor that has stopped has done it.
         with suppress(Unusable):
             self._supervisor.run(work)
+
+
+def stopping() -> Unusable:
+    """What becomes of work for workers once the server stops."""
+    return Unusable("workers", "are not started while the server stops", "start the server again")
 
 
 class Supervisor:
@@ -95,16 +105,19 @@ class Supervisor:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Have the loop do this, and wait for it. Raises Unusable if the supervisor is stopped before or meanwhile."""
-        stopping = Unusable("workers", "are not started while the server stops", "start the server again")
-        with self._asking:
-            if self._stopped:
-                work.close()
-                raise stopping
-            asked = asyncio.run_coroutine_threadsafe(work, self._loop)
+        asked = self.begin(work)
         try:
             return asked.result()
         except CancelledError:
-            raise stopping from None
+            raise stopping() from None
+
+    def begin(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Have the loop do this. Raises Unusable if the supervisor is stopped."""
+        with self._asking:
+            if self._stopped:
+                work.close()
+                raise stopping()
+            return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def stop(self) -> None:
         """End all workers, pass on the last of what they printed, and end the thread. Idempotent."""

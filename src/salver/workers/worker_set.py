@@ -2,13 +2,16 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from salver import _native
 from salver.authoring.manifest import Manifest
+from salver.problems import Unusable
 from salver.workers.post import Attach, Introduced, Post
+
+T = TypeVar("T")
 
 
 class WorkerSet:
@@ -22,6 +25,29 @@ class WorkerSet:
         self._posts: list[Post] = []
         self._first: Introduced | None = None
         self._keeping: list[asyncio.Task[None]] = []
+        self._loading: asyncio.Task[Any] | None = None
+        self._given_up = False
+
+    async def load(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do this, `open` or `serve`, unless they are given up; then it raises Unusable, and its workers have ended."""
+        given_up = Unusable("workers", "were given up while they were loading", "ask for the version again")
+        if self._given_up:
+            raise given_up
+        self._loading = asyncio.current_task()
+        try:
+            return await work()
+        except asyncio.CancelledError:
+            if self._given_up:
+                raise given_up from None
+            raise
+        finally:
+            self._loading = None
+
+    async def give_up(self) -> None:
+        """Have them loaded no more; those that are at work already are not touched."""
+        self._given_up = True
+        if self._loading is not None:
+            self._loading.cancel()
 
     async def open(self) -> Manifest:
         """Start the first worker and hear what it serves. Raises Unusable."""
