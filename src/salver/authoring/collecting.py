@@ -55,7 +55,10 @@ def check_class(servable: type) -> None:
 
 
 def methods_of(instance: object) -> list[Function]:
-    """The methods that a servable object has: all public ones, those of base classes first. Raises Unusable."""
+    """The methods that a servable object has: all public ones, those of base classes first. Raises Unusable.
+
+    Static methods and those of the class are among them.
+    """
     found: dict[str, Any] = {}
     for base in reversed(type(instance).__mro__[:-1]):
         for name, thing in vars(base).items():
@@ -66,7 +69,18 @@ def methods_of(instance: object) -> list[Function]:
         if isinstance(thing, Traced):
             what = f"'{name}' of the class {type(instance).__name__} is decorated with @salver.method"
             raise Unusable(place_of(thing.plain), what, "put it beside the class, as a function")
-        if isinstance(thing, FunctionType | Function):
-            function = thing if isinstance(thing, Function) else row_function(thing)
-            functions.append(function.bound(instance))
+        function, owner = _unbound(thing, instance)
+        if isinstance(function, FunctionType):
+            function = row_function(function)
+        if isinstance(function, Function):
+            functions.append(function if owner is None else function.bound(owner))
     return functions
+
+
+def _unbound(thing: object, instance: object) -> tuple[object, object | None]:
+    """What a class has under a name, without how it is bound, and what it is to be bound to."""
+    if isinstance(thing, staticmethod):
+        return thing.__func__, None
+    if isinstance(thing, classmethod):
+        return thing.__func__, type(instance)
+    return thing, instance

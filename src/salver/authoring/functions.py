@@ -156,6 +156,9 @@ def _checked(plain: Any, decorator: str) -> Callable[..., Any]:
     if isinstance(plain, Function | Traced):
         what = f"has two of salver's decorators on '{plain.name}'"
         raise Unusable(place_of(plain.plain), what, f"keep @{decorator} or the other one")
+    if isinstance(plain, staticmethod | classmethod):
+        kind = type(plain).__name__
+        raise Unusable(place_of_caller(), f"puts @{decorator} on a {kind}", f"put @{kind} above @{decorator}")
     if not callable(plain) or not inspect.isroutine(inspect.unwrap(plain)):
         what = f"puts @{decorator} on a {type(plain).__name__}"
         raise Unusable(place_of_caller(), what, "put it on a function that `def` defines")

@@ -62,7 +62,7 @@ class WorkerProcess(WorkerHandle):
         self._loop.add_reader(self._pidfd, self._reap)
 
     async def _end(self, orderly: bool) -> None:
-        """Ask it, then tell it, then make it; its children end with it."""
+        """Ask it, then tell it, then make it; its process group ends with it."""
         if orderly:
             self.say("bye")
             await self._ended_within(_ORDERLY_S)

@@ -48,9 +48,12 @@ def test_methods_are_those_of_the_file_in_the_order_of_their_definition(tmp_path
             @property
             def size(self): raise AssertionError
             @staticmethod
-            def helper(x): pass
+            def _helper(x): pass
             @classmethod
-            def make(cls): pass
+            def _make(cls): pass
+            @staticmethod
+            def fixed(x: int) -> int:
+                return x
             def own(self, x: int) -> int:
                 return x
 
@@ -65,8 +68,37 @@ def test_methods_are_those_of_the_file_in_the_order_of_their_definition(tmp_path
         again = last
         """,
     )
-    assert methods(program) == ["shared", "inherited", "own", "traced", "last"]
+    assert methods(program) == ["shared", "inherited", "fixed", "own", "traced", "last"]
     assert manifest_from_json(program.manifest.to_json()) == program.manifest
+
+
+def test_static_methods_and_those_of_a_class_are_methods_like_others(tmp_path: Path) -> None:
+    program = load(
+        tmp_path,
+        """
+        @salver.servable
+        class Holder:
+            @staticmethod
+            def next(x: int) -> int: return x + 1
+            @classmethod
+            def kind(cls, x: int) -> str: return cls.__name__
+            @staticmethod
+            @salver.function
+            def twice(x: int) -> int: return x * 2
+            def four_times(self, x: int) -> int: return int(self.twice(self.twice(x)))
+        """,
+    )
+    outcomes = [run(program, name, np.arange(2))[0] for name in methods(program)]
+    assert [list(column) for column in outcomes] == [[1, 2], ["Holder"] * 2, [0, 2], [0, 4]]
+
+
+@pytest.mark.parametrize("kind", ["staticmethod", "classmethod"])
+def test_decorators_in_the_wrong_order_are_told(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(Unusable) as told:
+        load(tmp_path, f"class Holder:\n    @salver.stage\n    @{kind}\n    def f(x: int) -> int: return x")
+    file, _, line = told.value.problem.where.rpartition(":")
+    assert Path(file).read_text().splitlines()[int(line) - 1] == "    @salver.stage"
+    assert told.value.problem.remedy == f"put @{kind} above @salver.stage"
 
 
 def test_options_of_the_file_and_its_classes_come_together(tmp_path: Path) -> None:
