@@ -16,9 +16,10 @@ from workers.processes import workers as worker_processes
 from workers.starting import orders
 
 from salver import _native
-from salver.problems import Unusable
+from salver.problems import Problem, Unusable
 from salver.workers.backoff import Backoff
 from salver.workers.orders import Orders, Patience
+from salver.workers.post import died
 from salver.workers.supervisor import Supervisor, Team
 
 AT_ONCE = Backoff(first_s=0.0, longest_s=0.0)
@@ -79,7 +80,12 @@ def test_a_worker_that_cannot_load_is_a_problem_with_its_reason(
             supervisor.team(orders(function, tmp_path / "servable.py")).open()
         assert refused.value.problem.where == str(tmp_path / where)
         assert what in refused.value.problem.what
+        assert died(refused.value.problem) is (function == "dies")
         assert worker_processes() == []
+
+
+def test_a_death_is_no_matter_of_words() -> None:
+    assert not died(Problem("servable.py:3", "ValueError: the soup was cold before it served", "mend it"))
 
 
 @pytest.mark.parametrize(

@@ -27,13 +27,13 @@ _ASTRAY = "lost its link to the server"
 # Parts of what a link says that ended only because its worker did, or its version.
 _NO_NEWS = ("the worker is gone", "it was ended", "the version was closed", "os error")
 
-# How a problem ends that is a worker's death, after what its process ended with.
-_UNSERVED = "before it served"
+
+class Death(Problem):
+    """That a worker ended, and told nothing, before it was ready."""
 
 
 def died(problem: Problem) -> bool:
-    """Whether the problem is that a worker ended, and told nothing, before it was ready."""
-    return problem.what.endswith(_UNSERVED)
+    return isinstance(problem, Death)
 
 
 def news_of(links: Sequence[_native.LinkLane]) -> str | None:
@@ -187,14 +187,19 @@ class Post:
         try:
             message = await handle.next()
         except WorkerEnded as error:
-            remedy = "see what it printed; the file's own code or a library that it uses ended the process"
-            raise Unusable(self._orders.file, f"its worker {error} {_UNSERVED}", remedy) from None
+            raise self._unserved(error) from None
         if message.say == say:
             return message
         close_all(message.descriptors)
         if message.say == "problem":
             raise Unusable(**message.fields)
         raise Unusable(self._orders.file, f"its worker said '{message.say}', not '{say}'", "start the server again")
+
+    def _unserved(self, error: WorkerEnded) -> Unusable:
+        remedy = "see what it printed; the file's own code or a library that it uses ended the process"
+        unusable = Unusable(self._orders.file, f"its worker {error} before it served", remedy)
+        unusable.problem = Death(**vars(unusable.problem))
+        return unusable
 
     def _attached(self, introduced: Introduced, attach: Attach, handle: WorkerHandle) -> list[_native.LinkLane]:
         try:
