@@ -1,18 +1,23 @@
 """Worker processes of a gRPC server that take their time, or all of it."""
 
+import asyncio
 import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import grpc
 import pytest
+from support.conformance_pb2_grpc import add_ConformanceServicer_to_server
 from support.conformance_workers import Hanging
 from support.paths import ROOT
 from support.printed import printing
 from support.waiting import until
 from workers.processes import workers as worker_processes
 
+import salver
+from salver import grpc as own
 from salver.grpc.crews import Crew
 from salver.grpc.recipes import Plan, Recipe
 from salver.workers.backoff import Backoff
@@ -44,6 +49,26 @@ def test_a_servicer_that_is_made_for_too_long_is_mentioned_and_then_ended(tmp_pa
             made.start()
         until(lambda: printed.count(r"salver: worker 0 is still starting after 0\.[12] s") == 2)
         assert worker_processes() == []
+
+
+def test_a_start_that_nobody_waits_for_any_more_leaves_no_worker(tmp_path: Path) -> None:
+    hangs = tmp_path / "hangs"
+    hangs.touch()
+
+    async def attempt() -> None:
+        server = own.aio.server(workers=1)
+        add_ConformanceServicer_to_server(salver.per_worker(Hanging, hangs), server)  # type: ignore[no-untyped-call]
+        starting = asyncio.create_task(server.start())
+        await asyncio.to_thread(until, worker_processes)
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+        assert worker_processes() == []
+        assert await server.wait_for_termination(20) is False
+        with pytest.raises(grpc.aio.UsageError, match="not in ready state"):
+            await server.start()
+
+    asyncio.run(attempt())
 
 
 def test_one_that_hangs_when_it_is_started_again_is_ended_and_tried_for_ever(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ _POLL_S = 0.005
 
 
 class Front:
-    """To be started at most once, and stopped, which another thread may do while it starts.
+    """To be started, and stopped once, which another thread may do while it starts.
 
     Nothing native is made before `start`, so that a process may be forked until then.
     """
