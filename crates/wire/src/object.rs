@@ -1,8 +1,11 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
+
+/// The most members of an object that are told apart; each takes far more memory than its text.
+const MOST_MEMBERS: usize = 10_000;
 
 /// A JSON object's members in their order, their values unread.
 pub(crate) struct Object<'a>(pub Vec<(Cow<'a, str>, &'a RawValue)>);
@@ -29,6 +32,9 @@ impl<'de> Visitor<'de> for Members {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
         let mut members = Vec::new();
         while let Some((Text(name), value)) = map.next_entry()? {
+            if members.len() == MOST_MEMBERS {
+                return Err(A::Error::custom(format_args!("an object has more than {MOST_MEMBERS} members")));
+            }
             members.push((name, value));
         }
         Ok(Object(members))

@@ -74,24 +74,29 @@ impl Check<'_> {
 
     /// Input `index` as a column of the part.
     pub(super) fn column(&self, index: usize, layout: Layout, data: Data) -> Result<Tensor, Error> {
-        let Layout { dtype, shape, elements } = layout;
+        let Layout { dtype, elements, .. } = layout;
         let wanted = elements.saturating_mul(dtype.size().unwrap_or(1));
         let port = self.port(index)?;
         let tensor = match data {
-            Data::Fixed(bytes) if bytes.len() != wanted => {
-                let (servable, input) = (self.model.into(), port.name.clone());
-                return Err(Error::InputSize { servable, input, index, given: bytes.len(), wanted });
-            }
-            Data::Fixed(bytes) => Tensor::fixed(dtype, shape, bytes),
+            Data::Fixed(bytes) if bytes.len() != wanted => return Err(self.wrong_size(index, &layout, bytes.len())),
+            Data::Fixed(bytes) => Tensor::fixed(dtype, layout.shape, bytes),
             Data::Variable(values) if values.len() != elements => {
-                return Err(self.string_count(&port.name, elements, values.len()));
+                return Err(self.wrong_size(index, &layout, values.len()));
             }
             Data::Variable(values) => {
                 self.text(dtype, &port.name, &values)?;
-                Tensor::variable(dtype, shape, values)
+                Tensor::variable(dtype, layout.shape, values)
             }
         };
         tensor.ok_or_else(|| Error::internal("checked data that does not fit its shape"))
+    }
+
+    /// The error of input `index` whose data is not what its shape needs: `given` bytes, or values of text and bytes.
+    pub(super) fn wrong_size(&self, index: usize, layout: &Layout, given: usize) -> Error {
+        let Ok(port) = self.port(index) else { return Error::internal("data of an input that there is not") };
+        let Some(size) = layout.dtype.size() else { return self.string_count(&port.name, layout.elements, given) };
+        let (servable, input) = (self.model.into(), port.name.clone());
+        Error::InputSize { servable, input, index, given, wanted: layout.elements.saturating_mul(size) }
     }
 
     /// The error of a wrong number of text or bytes values.

@@ -5,6 +5,9 @@ use smallvec::SmallVec;
 pub(super) use crate::leading::{bad_request, MAX_TENSORS};
 pub(super) use crate::text::Text;
 
+/// The most parameters that one request may have; each takes far more memory than its bytes.
+pub(super) const MAX_PARAMETERS: usize = 1024;
+
 /// What a request says of one input, before its data.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Header {
@@ -23,6 +26,11 @@ pub(super) fn no_shared_memory() -> Error {
 pub(super) fn no_classification(output: &str) -> Error {
     let told = format!("the classification extension is not supported for output '{output}'");
     Error::Unsupported { what: format!("{told}; ask for the output without it and rank its values in the client") }
+}
+
+/// The refusal of more parameters than a request may have.
+pub(super) fn too_many_parameters() -> Error {
+    bad_request(format!("a request has more than {MAX_PARAMETERS} parameters"))
 }
 
 /// Whether a request parameter is for the server alone, so that methods need not see it.

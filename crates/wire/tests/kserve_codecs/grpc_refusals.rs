@@ -1,6 +1,6 @@
 use bytes::Bytes;
 use prost::Message;
-use salver_core::DType;
+use salver_core::{DType, Shape, Tensor};
 use salver_wire::kserve::grpc::Infer;
 use salver_wire::kserve::grpc_status;
 use salver_wire::kserve::messages::{
@@ -190,6 +190,37 @@ fn text_and_narrow_numbers_are_checked() {
     let error = parts(narrow.encode_to_vec().into(), &method).unwrap_err();
     let wanted = "[request id: 9] input 'x' for model 'm': the number 300 does not fit INT8";
     assert_eq!(grpc_status(&error, "9").message, wanted);
+}
+
+#[test]
+fn more_contents_than_the_shape_says_are_counted() {
+    let none = InferTensorContents::default;
+    let numbers = Tensor::fixed(DType::U16, Shape::new([2]), vec![0; 4].into()).unwrap();
+    let given = [
+        (
+            words(DType::Bytes, &[b"a", b"b"], &[2]),
+            InferTensorContents { bytes_contents: vec!["a".into(); 5], ..none() },
+            "expected 2 string elements for inference input 'x' for model 'm', got 5",
+        ),
+        (
+            floats(&[0.; 2], &[2]),
+            InferTensorContents { fp32_contents: vec![1.; 5], ..none() },
+            "[request id: <id_unknown>] input byte size mismatch for input 'x' for model 'm'. Expected 8, got 20",
+        ),
+        (
+            numbers,
+            InferTensorContents { uint_contents: vec![1; 5], ..none() },
+            "[request id: <id_unknown>] input byte size mismatch for input 'x' for model 'm'. Expected 4, got 10",
+        ),
+    ];
+    for (tensor, contents, text) in given {
+        let mut request = request("x", &tensor, &[]);
+        request.raw_input_contents.clear();
+        request.inputs[0].contents = Some(contents);
+        let method = method(vec![port("x", tensor.dtype(), &[])], vec![], true);
+        let error = parts(request.encode_to_vec().into(), &method).unwrap_err();
+        assert_eq!(grpc_status(&error, "").message, text);
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use prost::Message;
 use salver_core::DType;
 use salver_wire::kserve::grpc::Infer;
+use salver_wire::kserve::http::Generate;
 use salver_wire::kserve::messages::{InferParameter, ParameterChoice};
 use salver_wire::Exchange;
 use serde_json::{json, Value};
@@ -46,4 +47,26 @@ fn parameters_are_read_over_http() {
     let wanted = json!({"text": "b", "whole": -7, "truth": true, "half": 0.5});
     assert_eq!(Value::Object(infer.parameters()), wanted);
     assert!(http::parsed(None, r#"{"inputs":[]}"#).unwrap().parameters().is_empty());
+}
+
+#[test]
+fn very_many_parameters_are_refused() {
+    let many: Vec<(String, i64)> = (0..1025).map(|index| (index.to_string(), index)).collect();
+    let named: Value = many.iter().map(|(name, value)| (name.clone(), Value::from(*value))).collect();
+    let mut over_grpc = request("x", &floats(&[0.], &[1]), &[]);
+    let whole = |value| InferParameter { parameter_choice: Some(ParameterChoice::Int64Param(value)) };
+    over_grpc.parameters = many.into_iter().map(|(name, value)| (name, whole(value))).collect();
+    let text = method(vec![optional("text", DType::Str, &[])], vec![], true);
+    let generate = |body: Value| Generate::new("m", None, body.to_string().into()).parts(&servable(), &text).err();
+    let (few, more) = (json!({"x": 1, "parameters": {"y": 2}}), json!({"0": 1, "parameters": named}));
+    let refusals = [
+        (http::parsed(None, json!({"inputs": [], "parameters": named}).to_string()).err(), "at most 1024 parameters"),
+        (generate(more), "at most 1024 parameters"),
+        (Infer::parse(over_grpc.encode_to_vec().into()).err(), "more than 1024 parameters"),
+    ];
+    for (refusal, wanted) in refusals {
+        let told = refusal.unwrap().to_string();
+        assert!(told.contains(wanted), "{told}");
+    }
+    assert_eq!(generate(few), None);
 }

@@ -7,7 +7,7 @@ use salver_core::{DType, Data, Error};
 
 use super::no_data;
 use super::request::MESSAGE;
-use crate::kserve::check::Layout;
+use crate::kserve::check::{Check, Layout};
 use crate::kserve::datatype;
 use crate::kserve::input::bad_request;
 use crate::protobuf::{Fields, Value};
@@ -22,6 +22,8 @@ pub(super) enum Trouble {
     Type { found: DType, wanted: DType },
     /// A number that `wanted` cannot hold.
     Value { number: i64, wanted: DType },
+    /// More data than the input's shape needs: so many bytes, or values of text and bytes.
+    Size { given: usize },
 }
 
 impl From<Error> for Trouble {
@@ -31,7 +33,12 @@ impl From<Error> for Trouble {
 }
 
 impl Trouble {
-    pub(super) fn told(self, input: &str, model: &str) -> Error {
+    /// As the error of input `index`.
+    pub(super) fn told(self, check: &Check<'_>, index: usize, layout: &Layout) -> Error {
+        let (input, model) = match check.port(index) {
+            Ok(port) => (port.name.as_str(), check.model),
+            Err(error) => return error,
+        };
         match self {
             Trouble::Message(error) => error,
             Trouble::Type { found, wanted } => bad_request(format!(
@@ -44,6 +51,7 @@ impl Trouble {
                 let detail = format!("the number {number} does not fit {}", datatype::name(wanted));
                 Error::InputValue { servable: model.into(), input: input.into(), detail }
             }
+            Trouble::Size { given } => check.wrong_size(index, layout, given),
         }
     }
 }
@@ -60,10 +68,11 @@ impl Given {
     }
 }
 
-/// Reads the contents as elements of `dtype`.
-pub(super) fn read(body: &Bytes, contents: &[Range<usize>], dtype: DType) -> Result<Given, Trouble> {
+/// Reads the contents as elements of the layout's type. No more is kept of them than its shape needs: an empty text takes
+/// far more memory than its bytes.
+pub(super) fn read(body: &Bytes, contents: &[Range<usize>], layout: &Layout) -> Result<Given, Trouble> {
     let message = Fields::new(MESSAGE, body);
-    let mut gathered = Gathered { body, dtype, bytes: Vec::new(), whole: None, values: Vec::new() };
+    let mut gathered = Gathered::new(body, contents.iter().map(Range::len).sum(), layout);
     for within in contents {
         let mut fields = message.within(within.clone());
         while let Some((number, value)) = fields.next()? {
@@ -72,7 +81,7 @@ pub(super) fn read(body: &Bytes, contents: &[Range<usize>], dtype: DType) -> Res
             }
         }
     }
-    Ok(Given(gathered.into_data()))
+    gathered.into_data().map(Given)
 }
 
 /// The element type of a field of `InferTensorContents`.
@@ -97,22 +106,48 @@ fn carrier(dtype: DType) -> Option<DType> {
 struct Gathered<'a> {
     body: &'a Bytes,
     dtype: DType,
+    /// How much there was: bytes, or values of text and bytes. What goes beyond `wanted` is only counted.
+    given: usize,
+    wanted: usize,
     bytes: Vec<u8>,
     /// The only packed floats so far, not copied.
     whole: Option<Bytes>,
     values: Vec<Bytes>,
 }
 
-impl Gathered<'_> {
+impl<'a> Gathered<'a> {
+    /// For contents of `length` bytes, in which a value of text or bytes takes two at least.
+    fn new(body: &'a Bytes, length: usize, layout: &Layout) -> Gathered<'a> {
+        let Layout { dtype, elements, .. } = *layout;
+        let room = if dtype.is_variable() { elements.min(length / 2) } else { 0 };
+        let wanted = elements.saturating_mul(dtype.size().unwrap_or(1));
+        Gathered { body, dtype, given: 0, wanted, bytes: Vec::new(), whole: None, values: Vec::with_capacity(room) }
+    }
+
+    /// Counts what comes; whether it is to be kept.
+    fn takes(&mut self, size: usize) -> bool {
+        self.given = self.given.saturating_add(size);
+        self.given <= self.wanted
+    }
+
     fn add(&mut self, fields: &Fields<'_>, found: DType, value: Value) -> Result<(), Trouble> {
         if carrier(self.dtype) != Some(found) {
             return Err(Trouble::Type { found, wanted: self.dtype });
         }
         match (found, value) {
-            (DType::Bytes, value) => self.values.push(fields.bytes(value)?),
+            (DType::Bytes, value) => {
+                let value = fields.bytes(value)?;
+                if self.takes(1) {
+                    self.values.push(value);
+                }
+            }
             (DType::F32 | DType::F64, Value::Fixed(range) | Value::Span(range)) => self.floats(range),
             (_, Value::Varint(number)) => self.number(number)?,
             (_, Value::Span(range)) => {
+                if self.bytes.is_empty() {
+                    let most = range.len().saturating_mul(self.dtype.size().unwrap_or(1));
+                    self.bytes.reserve_exact(most.min(self.wanted));
+                }
                 let mut packed = fields.within(range);
                 while !packed.is_empty() {
                     self.number(packed.varint()?)?;
@@ -124,6 +159,9 @@ impl Gathered<'_> {
     }
 
     fn floats(&mut self, range: Range<usize>) {
+        if !self.takes(range.len()) {
+            return;
+        }
         let piece = self.body.slice(range);
         if self.bytes.is_empty() && self.whole.is_none() {
             self.whole = Some(piece);
@@ -138,6 +176,9 @@ impl Gathered<'_> {
     /// Takes a varint as protobuf does, and narrows it only if its value stays the same.
     fn number(&mut self, number: u64) -> Result<(), Trouble> {
         let wanted = self.dtype;
+        if !self.takes(wanted.size().unwrap_or(1)) {
+            return Ok(());
+        }
         let (signed, unsigned) = (number as i32, number as u32);
         let misfit = |number: i64| Trouble::Value { number, wanted };
         let bytes = &mut self.bytes;
@@ -155,11 +196,14 @@ impl Gathered<'_> {
         Ok(())
     }
 
-    fn into_data(self) -> Option<Data> {
+    fn into_data(self) -> Result<Option<Data>, Trouble> {
+        if self.given > self.wanted {
+            return Err(Trouble::Size { given: self.given });
+        }
         if !self.values.is_empty() {
-            return Some(Data::Variable(self.values));
+            return Ok(Some(Data::Variable(self.values)));
         }
         let copied = (!self.bytes.is_empty()).then(|| self.bytes.into());
-        self.whole.or(copied).map(Data::Fixed)
+        Ok(self.whole.or(copied).map(Data::Fixed))
     }
 }

@@ -8,7 +8,7 @@ mod request;
 use bytes::Bytes;
 use salver_core::{Answer, Data, Error, Method, Part, Port, Servable, Tensor};
 
-use self::request::{Input, Request};
+use self::request::Request;
 use super::check::{selected, Check, Layout, Selection};
 use super::errors::grpc_status;
 use super::input::bad_request;
@@ -26,20 +26,26 @@ impl Infer {
         Ok(Infer { request: Request::parse(body)?, selection: Selection::new() })
     }
 
-    fn data(&self, check: &Check<'_>, input: &Input, index: usize, layout: &Layout) -> Result<Data, Error> {
+    /// The data of input `port` of the contract, which is number `given` of the request.
+    fn data(&self, check: &Check<'_>, port: usize, given: usize, layout: &Layout) -> Result<Data, Error> {
         let request = &self.request;
+        let input = request.inputs.get(given).ok_or_else(lost)?;
         let (name, model) = (input.header.name.as_str(), check.model);
         if request.raw.is_empty() {
-            let given = contents::read(&request.body, &input.contents, layout.dtype);
-            return given.map_err(|trouble| trouble.told(name, model))?.or_empty(layout, name, model);
+            let contents = contents::read(&request.body, &input.contents, layout);
+            return contents.map_err(|trouble| trouble.told(check, port, layout))?.or_empty(layout, name, model);
         }
         if !input.contents.is_empty() {
             let told = "contents field must not be specified when using raw_input_contents";
             return Err(bad_request(format!("{told} for '{name}' for model '{model}'")));
         }
-        let entry = request.raw.get(index).ok_or_else(|| no_data(name, model))?;
+        let entry = request.raw.get(given).ok_or_else(|| no_data(name, model))?;
         raw::read(check, name, layout, request.body.slice(entry.clone()))
     }
+}
+
+fn lost() -> Error {
+    Error::internal("an input lost in its request")
 }
 
 /// The error of an input that has neither raw data nor contents.
@@ -70,9 +76,8 @@ impl Exchange for Infer {
                 columns.push(Port::absent(0));
                 continue;
             };
-            let input = request.inputs.get(given).ok_or_else(|| Error::internal("an input lost in its request"))?;
-            let layout = check.layout(port, &input.header)?;
-            let data = self.data(&check, input, given, &layout)?;
+            let layout = check.layout(port, &request.inputs.get(given).ok_or_else(lost)?.header)?;
+            let data = self.data(&check, port, given, &layout)?;
             columns.push(check.column(port, layout, data)?);
         }
         let parts = check.part(columns)?;

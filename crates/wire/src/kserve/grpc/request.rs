@@ -6,7 +6,8 @@ use serde_json::{Number, Value as Json};
 use smallvec::SmallVec;
 
 use crate::kserve::input::{
-    is_for_server, no_classification, no_shared_memory, refused_key, Header, Text, MAX_RANK, MAX_TENSORS,
+    is_for_server, no_classification, no_shared_memory, refused_key, too_many_parameters, Header, Text, MAX_PARAMETERS,
+    MAX_RANK, MAX_TENSORS,
 };
 use crate::protobuf::{Fields, Value};
 use crate::Parameters;
@@ -38,14 +39,17 @@ pub(super) struct Input {
 
 impl Request {
     pub(super) fn parse(body: Bytes) -> Result<Request, Error> {
-        let mut request = Request::default();
+        let (mut request, mut parameters) = (Request::default(), 0);
         let mut fields = Fields::new(MESSAGE, &body);
         while let Some((number, value)) = fields.next()? {
             match number {
                 1 => request.model = fields.text(value)?,
                 2 => request.version = fields.text(value)?,
                 3 => request.id = fields.text(value)?,
-                4 => parameter(fields.nested(value)?, |key| refused_key(key, Some(STREAM_KEY)))?,
+                4 => {
+                    parameter(fields.nested(value)?, |key| refused_key(key, Some(STREAM_KEY)))?;
+                    parameters += 1;
+                }
                 5 => request.inputs.push(Input::parse(fields.nested(value)?)?),
                 6 => request.outputs.push(output(fields.nested(value)?)?),
                 7 => request.raw.push(fields.span(value)?),
@@ -53,6 +57,9 @@ impl Request {
             }
             if request.inputs.len().max(request.outputs.len()).max(request.raw.len()) > MAX_TENSORS {
                 return Err(fields.broken(format!("it has more than {MAX_TENSORS} tensors")));
+            }
+            if parameters > MAX_PARAMETERS {
+                return Err(too_many_parameters());
             }
         }
         request.body = body;

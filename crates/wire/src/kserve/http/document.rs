@@ -6,14 +6,14 @@ use std::marker::PhantomData;
 use serde::de::{Error, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
+use super::scalars::Scalars;
 use crate::kserve::input::{MAX_RANK, MAX_TENSORS};
 
 #[derive(Deserialize)]
 pub(super) struct Document<'a> {
     pub(super) id: Option<String>,
-    pub(super) parameters: Option<Map<String, Value>>,
+    pub(super) parameters: Option<Scalars>,
     #[serde(borrow)]
     pub(super) inputs: Option<Few<InputDocument<'a>, MAX_TENSORS>>,
     pub(super) outputs: Option<Few<OutputDocument, MAX_TENSORS>>,

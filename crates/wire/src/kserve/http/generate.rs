@@ -2,14 +2,16 @@
 
 use bytes::Bytes;
 use salver_core::{Answer, Error, Method, Part, Port, Servable, Shape, Tensor};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::Value;
 
+use super::scalars::{Scalar, Scalars};
 use super::{is_scalar, render, whole};
 use crate::json::guessed;
 use crate::kserve::check::{selected, Check, Layout, Selection};
 use crate::kserve::errors::http_reply;
-use crate::kserve::input::{bad_request, refused_key, MAX_TENSORS};
+use crate::kserve::input::{bad_request, refused_key, too_many_parameters, MAX_PARAMETERS, MAX_TENSORS};
 use crate::kserve::target;
 use crate::numbers::{write_string, Elements};
 use crate::object::Object;
@@ -33,14 +35,13 @@ impl Generate {
 
     /// Takes what is no input: the id, the parameters, and scalars of any other name, which are parameters too.
     fn take(&mut self, name: &str, value: &RawValue, declared: &[Port]) -> Result<(), Error> {
-        let value: Value = serde_json::from_str(value.get()).map_err(|error| Error::malformed("JSON", error))?;
-        match (name, value) {
+        if name == "parameters" && value.get().starts_with('{') {
+            let mut kept = read::<Scalars>(value)?.0.into_iter().filter(|(_, value)| is_scalar(value));
+            return kept.try_for_each(|(name, value)| self.parameter(name, value));
+        }
+        match (name, read::<Scalar>(value)?.0) {
             ("id", Value::String(id)) => self.id = id,
             ("id", Value::Number(id)) => self.id = id.to_string(),
-            ("parameters", Value::Object(parameters)) => {
-                let mut kept = parameters.into_iter().filter(|(_, value)| is_scalar(value));
-                kept.try_for_each(|(name, value)| self.parameter(name, value))?;
-            }
             (name, value) if is_scalar(&value) => self.parameter(name.into(), value)?,
             (name, _) => {
                 let declared = declared.iter().map(|port| port.name.clone()).collect();
@@ -55,7 +56,10 @@ impl Generate {
             return Err(refused);
         }
         self.parameters.insert(name, value);
-        Ok(())
+        match self.parameters.len() {
+            ..=MAX_PARAMETERS => Ok(()),
+            _ => Err(too_many_parameters()),
+        }
     }
 
     /// The columns that are there, by input.
@@ -104,6 +108,10 @@ impl Generate {
         out.push(b'}');
         Ok(out)
     }
+}
+
+fn read<'a, T: Deserialize<'a>>(value: &'a RawValue) -> Result<T, Error> {
+    serde_json::from_str(value.get()).map_err(|error| Error::malformed("JSON", error))
 }
 
 /// A value as one row of an input: a scalar or an array, which need not be nested as the input's shape says.

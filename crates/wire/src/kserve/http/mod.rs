@@ -5,6 +5,7 @@ mod document;
 mod generate;
 mod render;
 mod request;
+mod scalars;
 mod whole;
 
 pub use self::generate::Generate;

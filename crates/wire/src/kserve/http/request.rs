@@ -45,7 +45,7 @@ impl Request {
             return Err(Error::malformed("JSON", "a request is an object with the member 'inputs'"));
         }
         let document: Document = serde_json::from_slice(&json).map_err(|error| Error::malformed("JSON", error))?;
-        let parameters = document.parameters.unwrap_or_default();
+        let parameters = document.parameters.unwrap_or_default().0;
         if let Some(refused) = parameters.keys().find_map(|key| refused_key(key, None)) {
             return Err(refused);
         }

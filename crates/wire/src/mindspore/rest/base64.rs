@@ -1,10 +1,16 @@
 //! `{"b64": "...", "type": "...", "shape": [...]}`.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
 use bytes::Bytes;
 use salver_core::{DType, Port, Shape, Tensor};
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
+use serde_json::Value;
+
+use crate::object::{Object, Text};
 
 const TYPES: [(&str, DType); 17] = [
     ("int8", DType::I8),
@@ -26,8 +32,20 @@ const TYPES: [(&str, DType); 17] = [
     ("bytes", DType::Bytes),
 ];
 
+/// More text than any shape takes.
+const LONGEST_SHAPE: usize = 4096;
+
+/// The members of an object, unread. Of several with one name the last counts.
+type Members<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
+
+fn members(object: &str) -> Result<Members<'_>, String> {
+    let object: Object<'_> = serde_json::from_str(object).map_err(|error| error.to_string())?;
+    Ok(object.0.into_iter().collect())
+}
+
 /// One value as bytes, with a leading dimension of 1; `within` are the dimensions of the array it stands in.
-pub fn tensor(object: &Map<String, Value>, within: &[usize]) -> Result<Tensor, String> {
+pub fn tensor(object: &str, within: &[usize]) -> Result<Tensor, String> {
+    let object = members(object)?;
     if object.is_empty() {
         return Err("json object, value is empty".into());
     }
@@ -35,25 +53,34 @@ pub fn tensor(object: &Map<String, Value>, within: &[usize]) -> Result<Tensor, S
         let told = "only support specified ['b64', 'type', 'shape']";
         return Err(format!("json object, items size is more than 3, {told}"));
     }
-    if let Some(key) = object.keys().find(|key| !["b64", "type", "shape"].contains(&key.as_str())) {
+    if let Some(key) = object.keys().find(|key| !["b64", "type", "shape"].contains(&key.as_ref())) {
         return Err(format!("json object, key is not ['b64', 'type', 'shape'], fail key:{key}"));
     }
-    let shape = shape(object.get("shape"))?;
-    let dtype = dtype(object.get("type"))?;
-    let text = object.get("b64").ok_or("json object, 'b64' should be specified only one time")?;
+    let shape = shape(object.get("shape").map(|shape| shape.get()))?;
+    let dtype = dtype(&object)?;
+    let value = object.get("b64").ok_or("json object, 'b64' should be specified only one time")?;
     if dtype.is_variable() && shape.elements() != Some(1) {
         let told = "only support scalar when data type is string or bytes, please check 'type' or 'shape'";
         return Err(format!("json object, {told}"));
     }
-    let text = text.as_str().ok_or("get scalar data failed, type is string, but json is not string type")?;
-    let data = STANDARD.decode(text).map_err(|_| undecoded(text))?;
+    let value = text(value).ok_or("get scalar data failed, type is string, but json is not string type")?;
+    let data = STANDARD.decode(value.as_bytes()).map_err(|_| undecoded(&value))?;
     sized(dtype, &shape, within, data)
 }
 
-fn dtype(value: Option<&Value>) -> Result<DType, String> {
-    let Some(value) = value else { return Ok(DType::Bytes) };
-    let name = value.as_str().ok_or("json object, key is 'type', value should be string type")?;
-    known(name).ok_or_else(|| format!("json object, specified type:'{name}' is illegal"))
+/// The type that an object in an array says it has.
+pub fn type_in(object: &str) -> Result<Option<DType>, String> {
+    Ok(members(object)?.get("type").map_or(Some(DType::Bytes), |name| known(&text(name)?)))
+}
+
+fn text<'a>(value: &'a RawValue) -> Option<Cow<'a, str>> {
+    serde_json::from_str(value.get()).ok().map(|text: Text<'a>| text.0)
+}
+
+fn dtype(object: &Members<'_>) -> Result<DType, String> {
+    let Some(name) = object.get("type") else { return Ok(DType::Bytes) };
+    let name = text(name).ok_or("json object, key is 'type', value should be string type")?;
+    known(&name).ok_or_else(|| format!("json object, specified type:'{name}' is illegal"))
 }
 
 /// The type of this name.
@@ -61,19 +88,22 @@ pub fn known(name: &str) -> Option<DType> {
     TYPES.iter().find(|(known, _)| *known == name).map(|(_, dtype)| *dtype)
 }
 
-fn shape(value: Option<&Value>) -> Result<Shape, String> {
-    let dims = match value {
-        None | Some(Value::Null) => return Ok(Shape::default()),
-        Some(Value::Array(dims)) => dims,
-        Some(_) => return Err("json object, key is 'shape', value should be array type".into()),
-    };
+fn shape(json: Option<&str>) -> Result<Shape, String> {
+    let Some(json) = json.filter(|json| *json != "null") else { return Ok(Shape::default()) };
+    if !json.starts_with('[') {
+        return Err("json object, key is 'shape', value should be array type".into());
+    }
+    if json.len() > LONGEST_SHAPE {
+        return Err(format!("json object, key is 'shape', invalid shape value of {} characters", json.len()));
+    }
+    let dims: Vec<Value> = serde_json::from_str(json).map_err(|error| error.to_string())?;
     let wrong = || "json object, key is 'shape', array value should be unsigned integer".to_string();
     let lengths: Option<Vec<usize>> =
         dims.iter().map(|dim| dim.as_u64().and_then(|dim| usize::try_from(dim).ok())).collect();
     let lengths = lengths.ok_or_else(wrong)?;
     let outer = lengths.split_last().map_or(&[][..], |(_, outer)| outer);
     match outer.contains(&0) || lengths.len() > Port::MAX_ROW_RANK {
-        true => Err(format!("json object, key is 'shape', invalid shape value {}", Value::Array(dims.clone()))),
+        true => Err(format!("json object, key is 'shape', invalid shape value {}", Value::Array(dims))),
         false => Ok(Shape::new(lengths)),
     }
 }

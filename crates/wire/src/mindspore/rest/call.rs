@@ -1,6 +1,8 @@
+use std::fmt;
+
 use bytes::Bytes;
 use salver_core::{Answer, Error, Method, Part, Port, Result, Servable, Tensor};
-use serde::de::{Deserialize, IgnoredAny};
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::{reply, values, Address};
@@ -108,14 +110,45 @@ fn for_each_instance<'a>(text: &'a str, mut each: impl FnMut(Object<'a>) -> Resu
     match instances.as_bytes().first() {
         Some(b'{') => each(instance(instances, "json object, value is empty")?),
         Some(b'[') => {
-            let items: Vec<&RawValue> = serde_json::from_str(instances).map_err(|error| parser(error.to_string()))?;
-            if items.is_empty() {
-                return Err(parser("instances value is array type, but no value"));
-            }
             let empty = "json array, instance is object type, but no value";
-            items.into_iter().try_for_each(|item| each(instance(item.get(), empty)?))
+            let each = |item: &'a RawValue| each(instance(item.get(), empty)?);
+            let mut items = Items { each, count: 0, refusal: None };
+            let read = serde_json::Deserializer::from_str(instances).deserialize_seq(&mut items);
+            match (items.refusal, read) {
+                (Some(refusal), _) => Err(refusal),
+                (None, Err(error)) => Err(parser(error.to_string())),
+                (None, Ok(())) if items.count == 0 => Err(parser("instances value is array type, but no value")),
+                (None, Ok(())) => Ok(()),
+            }
         }
         _ => Err(parser("instances no key mode is not supported")),
+    }
+}
+
+/// Hands on an array's items one after the other, so that none of them is held.
+struct Items<F> {
+    each: F,
+    count: usize,
+    /// Why the call is refused; reading then ends.
+    refusal: Option<Error>,
+}
+
+impl<'de, F: FnMut(&'de RawValue) -> Result<()>> Visitor<'de> for &mut Items<F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of instances")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while let Some(item) = items.next_element()? {
+            self.count += 1;
+            if let Err(error) = (self.each)(item) {
+                self.refusal = Some(error);
+                return Err(A::Error::custom("refused"));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -11,6 +11,7 @@
 mod address;
 mod base64;
 mod call;
+mod mistakes;
 mod numbers;
 mod reply;
 mod values;

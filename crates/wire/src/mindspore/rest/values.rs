@@ -1,11 +1,16 @@
 //! One named value of an instance, as a tensor.
 
+use std::borrow::Cow;
+
 use bytes::{BufMut, Bytes};
 use salver_core::{aligned, DType, Shape, Tensor};
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::base64;
+use super::mistakes::{mismatch, Kind, Leaf};
 use crate::numbers::Elements;
+use crate::object::Text;
 
 /// A value with a leading dimension of 1; the error is what follows `Parser request failed, `.
 ///
@@ -22,7 +27,7 @@ pub fn tensor(json: &str) -> Result<Tensor, String> {
     };
     match read {
         Some(tensor) => Ok(tensor),
-        None => slowly(&serde_json::from_str(json).map_err(|error| error.to_string())?),
+        None => slowly(json),
     }
 }
 
@@ -53,14 +58,22 @@ fn integers(json: &str) -> Option<Tensor> {
     Tensor::fixed(DType::I32, wide.shape().clone(), narrow.freeze())
 }
 
-fn slowly(value: &Value) -> Result<Tensor, String> {
-    match value {
-        Value::Null => Err("json value is null, it is not supported".into()),
-        Value::String(text) => text_tensor(text, &[]),
-        Value::Object(object) => base64::tensor(object, &[]),
-        Value::Array(items) => array(items),
-        Value::Bool(_) | Value::Number(_) => Err(format!("json value {value} is out of range")),
+fn slowly(json: &str) -> Result<Tensor, String> {
+    match json.as_bytes().first() {
+        Some(b'n') => Err("json value is null, it is not supported".into()),
+        Some(b'"') => text_tensor(&text(json)?, &[]),
+        Some(b'{') => base64::tensor(json, &[]),
+        Some(b'[') => array(json),
+        _ => Err(format!("json value {} is out of range", parsed::<Value>(json)?)),
     }
+}
+
+fn parsed<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, String> {
+    serde_json::from_str(json).map_err(|error| error.to_string())
+}
+
+fn text(json: &str) -> Result<Cow<'_, str>, String> {
+    parsed::<Text<'_>>(json).map(|text| text.0)
 }
 
 fn text_tensor(text: &str, dims: &[usize]) -> Result<Tensor, String> {
@@ -71,95 +84,36 @@ fn text_tensor(text: &str, dims: &[usize]) -> Result<Tensor, String> {
 const ONE_ITEM: &str = "json array, string or bytes type only support one item";
 const NO_TEXT: &str = "json array, item is object type, object only support string or bytes type";
 
-fn array(items: &[Value]) -> Result<Tensor, String> {
-    match only(items, 1) {
-        Some((Value::String(text), dims)) => text_tensor(text, &dims),
-        Some((Value::Object(object), dims)) => {
-            let tensor = base64::tensor(object, &dims)?;
+fn array(json: &str) -> Result<Tensor, String> {
+    let unknown = || "json array, data type is unknown".to_string();
+    let Some(leaf) = Leaf::first(json)? else {
+        let empty = json.get(1..).is_some_and(|rest| rest.trim_start().starts_with(']'));
+        return Err(if empty { "json array, shape is empty".into() } else { unknown() });
+    };
+    let dims = || vec![1; leaf.depth];
+    match leaf.json.as_bytes().first() {
+        Some(b'"') if leaf.alone => text_tensor(&text(leaf.json)?, &dims()),
+        Some(b'"') => Err(ONE_ITEM.into()),
+        Some(b'{') if leaf.alone => {
+            let tensor = base64::tensor(leaf.json, &dims())?;
             tensor.dtype().is_variable().then_some(tensor).ok_or_else(|| NO_TEXT.into())
         }
-        _ if items.is_empty() => Err("json array, shape is empty".into()),
-        _ => Err(what_is_wrong(items)),
-    }
-}
-
-/// The only leaf of arrays in arrays, and their shape.
-fn only(items: &[Value], depth: usize) -> Option<(&Value, Vec<usize>)> {
-    match items {
-        [Value::Array(inner)] => only(inner, depth + 1),
-        [leaf] => Some((leaf, vec![1; depth])),
-        _ => None,
-    }
-}
-
-/// Why an array is no tensor.
-fn what_is_wrong(items: &[Value]) -> String {
-    let dims = first_dims(items);
-    let unknown = || "json array, data type is unknown".to_string();
-    match first_leaf(items) {
-        None | Some(Value::Null) => unknown(),
-        Some(Value::String(_)) => ONE_ITEM.into(),
-        Some(Value::Object(object)) => match type_in(object) {
+        Some(b'{') => Err(match base64::type_in(leaf.json)? {
             None => unknown(),
             Some(dtype) if dtype.is_variable() => ONE_ITEM.into(),
             Some(_) => NO_TEXT.into(),
-        },
-        Some(leaf) => mismatch(items, &dims, 0, kind(leaf)).unwrap_or_else(unknown),
+        }),
+        Some(b'n') | None => Err(unknown()),
+        _ => Err(mismatch(json, leaf.depth, kind(leaf.json)?)?.unwrap_or_else(unknown)),
     }
 }
 
-/// The type that an object in an array says it has.
-fn type_in(object: &Map<String, Value>) -> Option<DType> {
-    object.get("type").map_or(Some(DType::Bytes), |name| base64::known(name.as_str()?))
-}
-
-fn first_leaf(items: &[Value]) -> Option<&Value> {
-    match items.first()? {
-        Value::Array(inner) => first_leaf(inner),
-        leaf => Some(leaf),
-    }
-}
-
-fn first_dims(items: &[Value]) -> Vec<usize> {
-    let inner = match items.first() {
-        Some(Value::Array(inner)) => first_dims(inner),
-        _ => Vec::new(),
-    };
-    std::iter::once(items.len()).chain(inner).collect()
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Kind {
-    Whole,
-    Float,
-    Bool,
-    Other,
-}
-
-fn kind(leaf: &Value) -> Kind {
-    match leaf {
+/// The kind of a number or truth value.
+fn kind(json: &str) -> Result<Kind, String> {
+    Ok(match parsed::<Value>(json)? {
         Value::Bool(_) => Kind::Bool,
         Value::Number(number) if number.is_f64() => Kind::Float,
-        Value::Number(_) => Kind::Whole,
-        _ => Kind::Other,
-    }
-}
-
-/// The first place where an array is not as its first elements say.
-fn mismatch(items: &[Value], dims: &[usize], depth: usize, wanted: Kind) -> Option<String> {
-    let expected = *dims.get(depth)?;
-    if items.len() != expected {
-        let size = items.len();
-        return Some(format!("invalid json array: json size is {size}, the dim {depth} expected to be {expected}"));
-    }
-    items.iter().find_map(|item| match item {
-        Value::Array(inner) if depth + 1 < dims.len() => mismatch(inner, dims, depth + 1, wanted),
-        _ if depth + 1 < dims.len() => Some("invalid json array: json type is not array".into()),
-        Value::Array(_) | Value::Object(_) | Value::Null => {
-            Some("json array, data should be number, bool, string or bytes".into())
-        }
-        leaf if kind(leaf) != wanted => Some("json array, elements type is not equal".into()),
-        _ => None,
+        _ => Kind::Whole,
     })
 }
 
@@ -213,6 +167,14 @@ mod tests {
             ("[[1, 2], [3]]", "invalid json array: json size is 1, the dim 1 expected to be 2"),
             ("[[1], 2]", "invalid json array: json type is not array"),
             ("[null]", "json array, data type is unknown"),
+            ("[]", "json array, shape is empty"),
+            ("[ [ ] ]", "json array, data type is unknown"),
+            ("[[[1], [2]], [[\"a\"]]]", "json size is 1, the dim 1 expected to be 2"),
+            ("[[[1], [2]], [[3], [\"a\"]]]", "json array, elements type is not equal"),
+            ("[[1, \"a\"], [3]]", "json array, elements type is not equal"),
+            ("[1, {\"b64\": \"\"}]", "json array, data should be number, bool, string or bytes"),
+            ("[[1], {}]", "invalid json array: json type is not array"),
+            ("[1, 1e999]", "number out of range"),
             (r#"["a", "b"]"#, "json array, string or bytes type only support one item"),
             ("{}", "json object, value is empty"),
             (r#"{"b64": "", "dtype": "int8"}"#, "fail key:dtype"),
