@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The element types a tensor may have. Each protocol's codec maps its own names onto these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "&'static str")]
 pub enum DType {
     Bool,

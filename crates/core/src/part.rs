@@ -3,7 +3,7 @@ use smallvec::SmallVec;
 use crate::{DType, Error, Shape, Tensor};
 
 /// What rows must share to run in one batch: each column's element type and row shape.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Signature(SmallVec<[(DType, Shape); 2]>);
 
 impl Signature {

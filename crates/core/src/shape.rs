@@ -7,7 +7,7 @@ pub const MAX_RANK: usize = 64;
 const MOST_ELEMENTS: usize = isize::MAX as usize / 8;
 
 /// The lengths of a tensor's axes, outermost first.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Shape(SmallVec<[usize; 5]>);
 
 impl Clone for Shape {

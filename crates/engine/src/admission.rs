@@ -71,6 +71,9 @@ pub struct Permit {
 impl Permit {
     /// The call brings this many bytes more. When refused it keeps what it had.
     pub fn grow(&mut self, bytes: u64) -> Result<(), Error> {
+        if bytes == 0 {
+            return Ok(());
+        }
         let limit = self.admission.max_bytes;
         let grow = |all: u64| all.checked_add(bytes).filter(|&all| all <= limit);
         match self.admission.bytes.fetch_update(Ordering::AcqRel, Ordering::Acquire, grow) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use salver_core::{Answer, Error, Item, Part, Tensor};
 use smallvec::SmallVec;
 
+use crate::admission::{Admission, Permit};
 use crate::flow::{BatchId, Fragment, Note};
 use crate::hash::FastMap;
 use crate::LaneId;
@@ -48,11 +49,13 @@ pub struct Outbox<C> {
     pub streams: bool,
     /// Data that is done with, kept so that it is freed with the outbox and not while the engine is locked.
     pub(crate) spent: Vec<Arc<Vec<Tensor>>>,
+    /// The same of items that nobody will get.
+    discarded: Vec<Item>,
 }
 
 impl<C> Default for Outbox<C> {
     fn default() -> Self {
-        Outbox { commands: Vec::new(), streams: false, spent: Vec::new() }
+        Outbox { commands: Vec::new(), streams: false, spent: Vec::new(), discarded: Vec::new() }
     }
 }
 
@@ -63,6 +66,7 @@ impl<C> Outbox<C> {
 
     fn deliver(&mut self, call: Call<C>, ticket: u64, items: Vec<Item>) {
         self.streams |= call.streaming;
+        self.discarded.extend(call.items);
         self.commands.push(Command::Deliver { caller: call.caller, ticket, items, done: true });
     }
 
@@ -107,11 +111,23 @@ struct Call<C> {
     missing: usize,
     /// Items that wait for the rest.
     items: Vec<Item>,
+    /// Holds what they take.
+    held: Option<Permit>,
     /// Part, first row and rows of what a streaming call was given already.
     delivered: Vec<(usize, usize, usize)>,
 }
 
 impl<C> Call<C> {
+    /// Takes what an item needs that waits for the rest, if `memory` has it.
+    fn hold(&mut self, bytes: u64, memory: Option<&Arc<Admission>>) -> Result<(), Error> {
+        match (&mut self.held, memory) {
+            (Some(held), _) => held.grow(bytes)?,
+            (held, Some(memory)) => *held = Some(memory.hold(bytes)?),
+            (None, None) => {}
+        }
+        Ok(())
+    }
+
     /// One error for every row whose answer was not delivered.
     fn failed(&self, error: &Error) -> Vec<Item> {
         let mut delivered = self.delivered.clone();
@@ -132,17 +148,26 @@ impl<C> Call<C> {
     }
 }
 
+/// How much memory an item takes: where rows are run one by one, that is more than its data.
+fn weight(item: &Item) -> u64 {
+    let columns = item.outcome.iter().flatten();
+    let data: usize = columns.map(|column| size_of::<Tensor>() + column.weight()).sum();
+    (size_of::<Item>() + data) as u64
+}
+
 /// Every call that was accepted and is not answered.
 #[derive(Debug)]
 pub(crate) struct Calls<C> {
     open: FastMap<u64, Call<C>>,
+    /// Bounds what calls hold that are answered in part, if anything does.
+    pub memory: Option<Arc<Admission>>,
     pub cancelled: u64,
     pub expired: u64,
 }
 
 impl<C> Default for Calls<C> {
     fn default() -> Self {
-        Calls { open: FastMap::default(), cancelled: 0, expired: 0 }
+        Calls { open: FastMap::default(), memory: None, cancelled: 0, expired: 0 }
     }
 }
 
@@ -160,15 +185,16 @@ impl<C: Clone> Calls<C> {
         let parts: SmallVec<[usize; 2]> = call.parts.iter().map(Part::rows).collect();
         let missing = parts.iter().sum();
         let NewCall { ticket, caller, method, streaming, .. } = call;
-        let (items, delivered) = (Vec::new(), Vec::new());
-        self.open.insert(ticket, Call { caller, method, streaming, parts, missing, items, delivered });
+        let (items, held, delivered) = (Vec::new(), None, Vec::new());
+        self.open.insert(ticket, Call { caller, method, streaming, parts, missing, items, held, delivered });
         call.parts
     }
 
     /// Forgets a call; its method and the number of its rows that were not finished.
-    pub fn cancel(&mut self, ticket: u64) -> Option<(usize, usize)> {
+    pub fn cancel(&mut self, ticket: u64, out: &mut Outbox<C>) -> Option<(usize, usize)> {
         let call = self.open.remove(&ticket)?;
         self.cancelled += 1;
+        out.discarded.extend(call.items);
         Some((call.method, call.missing))
     }
 
@@ -193,6 +219,8 @@ impl<C: Clone> Calls<C> {
     }
 
     /// Takes in the last item of some rows; delivers what is due. Items of unknown calls are discarded.
+    ///
+    /// A call whose items take more memory than there is fails here: its other rows need not run.
     pub fn finish(&mut self, ticket: u64, item: Item, out: &mut Outbox<C>) {
         let Entry::Occupied(mut entry) = self.open.entry(ticket) else { return };
         let call = entry.get_mut();
@@ -209,7 +237,15 @@ impl<C: Clone> Calls<C> {
             let caller = call.caller.clone();
             out.commands.push(Command::Deliver { caller, ticket, items: vec![item], done: false });
         } else {
-            call.items.push(item);
+            match call.hold(weight(&item), self.memory.as_ref()) {
+                Ok(()) => call.items.push(item),
+                Err(error) => {
+                    let call = entry.remove();
+                    out.discarded.push(item);
+                    let items = call.failed(&error);
+                    out.deliver(call, ticket, items);
+                }
+            }
         }
     }
 }
@@ -217,7 +253,7 @@ impl<C: Clone> Calls<C> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use salver_core::{DType, Shape};
+    use salver_core::{DType, Resource, Shape};
 
     fn part(rows: usize) -> Part {
         let column = Tensor::fixed(DType::U8, Shape::new([rows]), vec![0; rows].into()).unwrap();
@@ -246,6 +282,7 @@ mod tests {
             offset: 0,
             queued: 0,
             order: 0,
+            turn: 0,
             lost: false,
             details: None,
         }
@@ -304,11 +341,46 @@ mod tests {
         }
     }
 
+    fn heavy(first: usize, bytes: usize) -> Item {
+        let column = Tensor::fixed(DType::U8, Shape::new([1, bytes]), vec![0; bytes].into()).unwrap();
+        Item { outcome: Ok(vec![column]), ..item(0, first, 1) }
+    }
+
+    #[test]
+    fn a_call_whose_items_outgrow_the_memory_fails_as_a_whole() {
+        let memory = Admission::new(0, 10_000);
+        let (mut calls, mut out) = (Calls { memory: Some(Arc::clone(&memory)), ..Calls::default() }, Outbox::default());
+        calls.open(call(7, &[9], false));
+        calls.open(call(8, &[2], false));
+        calls.finish(7, heavy(0, 4000), &mut out);
+        calls.finish(8, heavy(0, 4000), &mut out);
+        assert!(out.is_empty() && memory.bytes() > 8000, "all calls share it");
+        calls.finish(7, heavy(1, 4000), &mut out);
+        assert_eq!(delivered(&mut out), [(vec![(0, 0, 9)], true)]);
+        assert!(memory.bytes() < 5000 && calls.wants(&fragment(8), 0, &mut out), "the other call keeps what it has");
+        calls.finish(7, heavy(2, 4000), &mut out);
+        assert!(out.is_empty() && !calls.wants(&fragment(7), 0, &mut out), "its other rows need not run");
+        calls.finish(8, heavy(1, 9000), &mut out);
+        assert_eq!(delivered(&mut out), [(vec![(0, 0, 1), (0, 1, 1)], true)], "what is delivered at once is not held");
+        assert_eq!(memory.bytes(), 0);
+    }
+
+    #[test]
+    fn items_without_data_weigh_what_they_take_themselves() {
+        let memory = Admission::new(0, 10_000);
+        let (mut calls, mut out) = (Calls { memory: Some(memory), ..Calls::default() }, Outbox::default());
+        calls.open(call(7, &[1000], false));
+        (0..999).for_each(|first| calls.finish(7, item(0, first, 1), &mut out));
+        let Some(Command::Deliver { items, .. }) = out.commands.pop() else { panic!("it should have failed") };
+        let busy = Error::Busy { resource: Resource::Bytes, limit: 10_000 };
+        assert_eq!(items, Answer::failed([1000], &busy).items);
+    }
+
     #[test]
     fn a_cancelled_call_is_forgotten() {
         let (mut calls, mut out) = (Calls::default(), Outbox::default());
         calls.open(call(7, &[4], false));
-        assert_eq!((calls.cancel(7), calls.cancel(7), calls.cancelled), (Some((0, 4)), None, 1));
+        assert_eq!((calls.cancel(7, &mut out), calls.cancel(7, &mut out), calls.cancelled), (Some((0, 4)), None, 1));
         calls.finish(7, item(0, 0, 4), &mut out);
         assert!(out.is_empty() && !calls.wants(&fragment(7), 0, &mut out));
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use salver_core::{Error, Part, Servable};
 
+use crate::admission::Admission;
 use crate::calls::{Calls, Command, NewCall, Outbox};
 use crate::faults::{Trial, Trials, Verdict};
 use crate::flow::{Batch, BatchId, Fragment, Note, Segment};
@@ -101,6 +102,11 @@ impl<C: Clone> Engine<C> {
         self.calls.len()
     }
 
+    /// From now on what calls hold that are answered in part is bounded by this, also that of other engines.
+    pub fn hold_answers_in(&mut self, memory: Arc<Admission>) {
+        self.calls.memory = Some(memory);
+    }
+
     /// A call arrives. One without parts, or that cannot be accepted, is answered at once.
     pub fn submit(&mut self, now: u64, call: NewCall<C>, out: &mut Outbox<C>) {
         if let Err(error) = self.acceptable(now, &call) {
@@ -147,7 +153,7 @@ impl<C: Clone> Engine<C> {
 
     /// The caller gave up: nothing more is delivered, and rows that do not run yet never will.
     pub fn cancel(&mut self, ticket: u64, out: &mut Outbox<C>) {
-        let Some((method, rows)) = self.calls.cancel(ticket) else { return };
+        let Some((method, rows)) = self.calls.cancel(ticket, out) else { return };
         let calls = &self.calls;
         for step in &self.routes[method].steps {
             let stage = &mut self.stages[step.stage];
@@ -325,6 +331,7 @@ fn fragment(ticket: u64, method: usize, part: usize, content: Part) -> Fragment 
         offset: 0,
         queued: 0,
         order: 0,
+        turn: 0,
         lost: false,
         details: None,
     }

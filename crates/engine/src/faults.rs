@@ -124,6 +124,7 @@ mod tests {
             offset: first,
             queued: 0,
             order: 0,
+            turn: 0,
             lost: false,
             details: None,
         }

@@ -26,6 +26,8 @@ pub(crate) struct Fragment {
     pub queued: u64,
     /// Its place in that queue.
     pub order: u64,
+    /// Since when it has waited for its turn there. The rest of a call that was cut waits for another.
+    pub turn: u64,
     /// Whether an executor was lost with it once already.
     pub lost: bool,
     pub details: Option<Arc<str>>,
@@ -172,6 +174,7 @@ mod tests {
             offset: 1,
             queued: 0,
             order: 0,
+            turn: 0,
             lost: false,
             details: None,
         };

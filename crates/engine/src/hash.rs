@@ -1,4 +1,4 @@
-//! A hasher for keys the server chose itself or that are bounded by admission: speed over mixing.
+//! A hasher for keys that the server chose itself, which nobody can make collide: speed over mixing.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};

@@ -1,12 +1,11 @@
 //! What waits for one stage, and how batches are cut from it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use salver_core::{Batching, Signature, StageSpec};
 
 use crate::faults::Trial;
 use crate::flow::{Fragment, Reason};
-use crate::hash::FastMap;
 
 /// A stage's policy, ready for use.
 #[derive(Clone, Debug)]
@@ -41,6 +40,11 @@ impl Rule {
         let row_by_row = stage.policy.row_by_row;
         let split_calls = stage.policy.split_calls || row_by_row || stage.batching != Batching::Batched;
         Rule { max, wait, row_by_row, room, longest_call, split_calls }
+    }
+
+    /// Whether so many rows need not wait for more. Where nobody waits, nobody asks.
+    fn is_full(&self, rows: usize) -> bool {
+        self.wait > 0 && rows >= self.max
     }
 }
 
@@ -119,19 +123,21 @@ fn count(fragments: &[Fragment]) -> usize {
 }
 
 /// The queue of one stage: families of fragments by signature, and before them whatever must run by itself.
+///
+/// A call that is cut into pieces has its turn piece by piece: the rest of it waits behind whoever is there.
 #[derive(Debug)]
 pub(crate) struct Queue {
     pub rule: Rule,
     /// Families by the place of their oldest fragment.
     by_age: BTreeMap<u64, Family>,
-    /// Where in `by_age` a signature is.
-    places: FastMap<Signature, u64>,
+    /// Where in `by_age` a signature is. Callers choose shapes, so nothing is hashed that they could make collide.
+    places: BTreeMap<Signature, u64>,
     /// Ready batches that run before everything else.
     urgent: VecDeque<(Vec<Fragment>, Option<Trial>)>,
     rows: usize,
     pushed: u64,
-    /// How many families have rows for a whole batch.
-    full: usize,
+    /// Where in `by_age` families are that need not wait any longer: they have rows for a whole batch.
+    full: BTreeSet<u64>,
     /// Rows of calls that were given up, of which some may wait here.
     stale: usize,
     /// The room of a family that came to its end, for the next one.
@@ -140,8 +146,8 @@ pub(crate) struct Queue {
 
 impl Queue {
     pub fn new(rule: Rule) -> Queue {
-        let (by_age, places, urgent, spare) = Default::default();
-        Queue { rule, by_age, places, urgent, spare, rows: 0, pushed: 0, full: 0, stale: 0 }
+        let (by_age, places, urgent, full, spare) = Default::default();
+        Queue { rule, by_age, places, urgent, rows: 0, pushed: 0, full, stale: 0, spare }
     }
 
     pub fn rows(&self) -> usize {
@@ -151,18 +157,33 @@ impl Queue {
     /// Appends a fragment that enters the queue now.
     pub fn push(&mut self, mut fragment: Fragment, signature: Signature, now: u64) {
         fragment.queued = now;
-        fragment.order = self.pushed;
-        self.pushed += 1;
+        self.line_up(&mut fragment, now);
         self.rows += fragment.rows;
-        let Some(family) = self.places.get(&signature).and_then(|place| self.by_age.get_mut(place)) else {
+        let place = self.places.get(&signature).copied();
+        let Some((place, family)) = place.and_then(|place| Some((place, self.by_age.get_mut(&place)?))) else {
             let (rows, mut fragments) = (fragment.rows, std::mem::take(&mut self.spare));
             fragments.push_back(fragment);
             return self.restore(Family { signature, fragments, rows });
         };
-        let was_full = family.rows >= self.rule.max;
         family.rows += fragment.rows;
         family.fragments.push_back(fragment);
-        self.full += usize::from(!was_full && family.rows >= self.rule.max);
+        if self.rule.is_full(family.rows) {
+            self.full.insert(place);
+        }
+    }
+
+    /// Gives a fragment the last place.
+    fn line_up(&mut self, fragment: &mut Fragment, now: u64) {
+        (fragment.order, fragment.turn) = (self.pushed, now);
+        self.pushed += 1;
+    }
+
+    /// The head of a family, the rest of a call that has just had its turn, waits behind the others.
+    fn send_back(&mut self, family: &mut Family, now: u64) {
+        if let Some(mut rest) = family.fragments.pop_front() {
+            self.line_up(&mut rest, now);
+            family.fragments.push_back(rest);
+        }
     }
 
     /// Puts back in front what was taken and not run. All must have this signature.
@@ -187,14 +208,14 @@ impl Queue {
             return Some(0);
         }
         let ripe = self.family_due()?;
-        Some(if ripe <= now || self.full > 0 { 0 } else { ripe })
+        Some(if ripe <= now || !self.full.is_empty() { 0 } else { ripe })
     }
 
-    /// How long the oldest fragment has been here: what comes first when a lane serves several stages.
+    /// Since when the oldest fragment has waited for its turn: what comes first when a lane serves several stages.
     pub fn oldest(&self) -> u64 {
         let head = self.by_age.values().next().and_then(|family| family.fragments.front());
         if self.urgent.is_empty() {
-            head.map_or(u64::MAX, |head| head.queued)
+            head.map_or(u64::MAX, |head| head.turn)
         } else {
             0
         }
@@ -211,18 +232,13 @@ impl Queue {
         if self.family_due()? <= now {
             return self.by_age.keys().next().copied();
         }
-        let full = |(_, family): &(&u64, &Family)| family.rows >= self.rule.max;
-        if self.full == 0 {
-            None
-        } else {
-            self.by_age.iter().find(full).map(|(&place, _)| place)
-        }
+        self.full.first().copied()
     }
 
     fn remove(&mut self, place: u64) -> Option<Family> {
         let family = self.by_age.remove(&place)?;
         self.places.remove(&family.signature);
-        self.full -= usize::from(family.rows >= self.rule.max);
+        self.full.remove(&place);
         Some(family)
     }
 
@@ -231,7 +247,9 @@ impl Queue {
             self.spare = family.fragments;
             return;
         };
-        self.full += usize::from(family.rows >= self.rule.max);
+        if self.rule.is_full(family.rows) {
+            self.full.insert(head.order);
+        }
         self.places.insert(family.signature.clone(), head.order);
         self.by_age.insert(head.order, family);
     }
@@ -284,6 +302,9 @@ impl Queue {
             return None;
         }
         self.rows -= before - family.rows;
+        if stop == Stop::Split {
+            self.send_back(&mut family, now);
+        }
         self.restore(family);
         let reason = match stop {
             Stop::Full | Stop::Split if limit < max => Reason::IdleExecutor,
@@ -306,7 +327,7 @@ impl Queue {
     pub fn sweep(&mut self, sieve: &mut impl FnMut(Fragment) -> Option<Fragment>) -> usize {
         let before = std::mem::take(&mut self.rows);
         self.stale = 0;
-        self.full = 0;
+        self.full.clear();
         self.places.clear();
         for (fragments, _) in &mut self.urgent {
             *fragments = fragments.drain(..).filter_map(&mut *sieve).collect();

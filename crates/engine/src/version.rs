@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use salver_core::{Error, Item, Servable, Tensor};
 
+use crate::admission::Admission;
 use crate::calls::{Command, NewCall, Outbox};
 use crate::clock;
 use crate::engine::{Engine, Taken};
@@ -124,6 +125,11 @@ impl Version {
 
     pub fn servable(&self) -> &Servable {
         &self.servable
+    }
+
+    /// From now on what calls hold that are answered in part is bounded by this, which versions may share.
+    pub fn hold_answers_in(&self, memory: &Arc<Admission>) {
+        lock(&self.inside).engine.hold_answers_in(Arc::clone(memory));
     }
 
     /// Submits a burst of calls. Each is answered through its mailbox, exactly once unless it is cancelled.

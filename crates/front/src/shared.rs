@@ -117,6 +117,8 @@ impl Shared {
 
     /// Replaces, atomically, the services of users' own.
     pub fn serve_services(&self, services: Services) {
+        let versions = routes.entries().values().flat_map(|entry| entry.versions.values());
+        versions.for_each(|version| version.hold_answers_in(&self.outgoing));
         self.change_services(|parts| parts.0 = services);
         self.changes.send_modify(|turn| *turn += 1);
     }

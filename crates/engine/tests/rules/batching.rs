@@ -2,17 +2,19 @@ use salver_core::*;
 use salver_engine::*;
 
 use crate::bench::*;
+use crate::common::*;
 
 #[test]
 fn an_idle_executor_takes_what_waits() {
     type Case = (&'static [(usize, usize)], &'static [(usize, Reason)]);
     use Reason::*;
-    let cases: [Case; 8] = [
+    let cases: [Case; 9] = [
         (&[(1, 1), (1, 1)], &[(2, IdleExecutor)]),
         (&[(1, 1), (3, 1)], &[(4, Full)]),
         (&[(1, 1), (1, 1), (1, 1), (1, 1), (1, 1)], &[(4, Full), (1, IdleExecutor)]),
         (&[(3, 1), (2, 1)], &[(3, Full), (2, IdleExecutor)]),
-        (&[(1, 1), (9, 1), (1, 1)], &[(1, Full), (4, Split), (4, Split), (2, IdleExecutor)]),
+        (&[(9, 1)], &[(4, Split), (4, Split), (1, IdleExecutor)]),
+        (&[(1, 1), (9, 1), (1, 1)], &[(1, Full), (4, Split), (1, Full), (4, Split), (1, IdleExecutor)]),
         (&[(1, 1), (1, 2), (1, 1)], &[(2, Signature), (1, IdleExecutor)]),
         (&[(1, 2), (4, 1), (1, 2)], &[(2, Signature), (4, Full)]),
         (&[(2, 1), (3, 2), (3, 1)], &[(2, Full), (3, Signature), (3, IdleExecutor)]),
@@ -98,6 +100,89 @@ fn a_call_that_is_not_split_runs_in_one_piece_by_itself() {
         assert_eq!((batch.rows, batch.reason), (rows, reason));
         bench.finish(batch);
     }
+}
+
+#[test]
+fn a_long_call_has_its_turn_piece_by_piece() {
+    for width in [1, 2] {
+        let mut bench = Bench::of(policy(4));
+        let lane = bench.lane();
+        let long = bench.submit(0, 4000, 1);
+        let mut turns = 0;
+        for short in 1..50 {
+            bench.submit(short, 1, width);
+            let rows = [run_one(&mut bench, short, lane).rows, run_one(&mut bench, short, lane).rows];
+            assert_eq!(rows, [4, 1], "whoever comes waits for one piece of it, whatever the shapes");
+            assert_eq!(bench.answers(), [(short, 0, 1, None)]);
+            turns += 1;
+        }
+        assert_eq!(bench.run_all(lane, |_| false), 1000 - turns);
+        let answer = bench.answers();
+        assert_eq!(answer.iter().map(|&(ticket, first, ..)| (ticket, first)).collect::<Vec<_>>(), in_order(long, 1000));
+    }
+}
+
+/// Runs the next batch; what it was.
+fn run_one(bench: &mut Bench, now: u64, lane: LaneId) -> Batch {
+    let batch = bench.take(now, lane);
+    bench.finish(batch.clone());
+    batch
+}
+
+fn in_order(ticket: u64, pieces: usize) -> Vec<(u64, usize)> {
+    (0..pieces).map(|piece| (ticket, 4 * piece)).collect()
+}
+
+#[test]
+fn a_long_call_leaves_other_stages_of_its_lane_their_turns() {
+    let methods = (0..2).map(|index| method("m", 1, &[(index, &[Source::Input(0)])], &[Source::Step(0, 0)])).collect();
+    let stages = vec![stage("s", 1, 1, policy(4)), stage("t", 1, 1, policy(4))];
+    let mut bench = Bench::new(&servable(stages, methods));
+    let lane = bench.engine.add_lane(vec![0, 1], 1);
+    bench.submit(0, 4000, 1);
+    for now in (10..90).step_by(10) {
+        let other = NewCall { method: 1, ..bench.call(vec![part(&mut Random::new(now), 1, 1, 1)], None) };
+        bench.tickets += 1;
+        bench.engine.submit(now, other, &mut bench.out);
+        let stages = [run_one(&mut bench, now + 1, lane).stage, run_one(&mut bench, now + 2, lane).stage];
+        assert_eq!(stages, [0, 1]);
+    }
+}
+
+#[test]
+fn the_rest_of_a_long_call_waits_for_others_no_longer_than_any_row() {
+    let mut bench = Bench::of(Policy { max_wait_ms: 1.0, ..policy(4) });
+    let lane = bench.lane();
+    bench.submit(0, 6, 1);
+    bench.submit(10, 1, 2);
+    let batch = bench.take(20, lane);
+    assert_eq!((batch.rows, batch.reason), (4, Reason::Split), "enough for a batch waits for nothing");
+    bench.finish(batch);
+    assert_eq!(bench.idle_until(30, lane), Some(1_000_010));
+    for (rows, reason) in [(1, Reason::Timer), (2, Reason::Timer)] {
+        let batch = bench.take(1_000_010, lane);
+        assert_eq!((batch.rows, batch.reason), (rows, reason));
+        bench.finish(batch);
+    }
+}
+
+#[test]
+fn whoever_waits_for_others_is_passed_by_full_batches_of_any_shape() {
+    let mut bench = Bench::of(Policy { max_wait_ms: 1.0, ..policy(2) });
+    let lane = bench.lane();
+    for width in 1..100 {
+        bench.submit(0, 1, width);
+    }
+    for width in [70, 40] {
+        bench.submit(1, 1, width);
+    }
+    for width in [40, 70] {
+        let batch = bench.take(2, lane);
+        let wanted = (2, &[2, width][..]);
+        assert_eq!((batch.rows, batch.clone().into_columns().unwrap()[0].shape().dims()), wanted, "the oldest first");
+        bench.finish(batch);
+    }
+    assert_eq!(bench.idle_until(3, lane), Some(1_000_000));
 }
 
 #[test]

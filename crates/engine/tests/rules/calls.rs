@@ -74,3 +74,33 @@ fn a_closed_engine_lets_its_lanes_go_after_the_last_call() {
     assert!(bench.woken().contains(&asleep));
     assert!(matches!(bench.engine.take(0, asleep, &mut bench.out), Taken::Gone));
 }
+
+#[test]
+fn a_call_whose_outputs_outgrow_the_memory_fails_and_its_other_rows_do_not_run() {
+    let mut bench = Bench::of(policy(4));
+    let memory = Admission::new(0, 1 << 20);
+    bench.engine.hold_answers_in(std::sync::Arc::clone(&memory));
+    let lane = bench.lane();
+    let long = bench.submit(0, 1000, 1);
+    for _ in 0..4 {
+        let batch = bench.take(0, lane);
+        let wide = tensor(&[4, 10_000], 0..40_000);
+        bench.engine.finish(0, batch.id, BatchOutcome::Whole(Ok(vec![wide])), &mut bench.out);
+    }
+    let busy = Error::Busy { resource: Resource::Bytes, limit: 1 << 20 };
+    assert_eq!(bench.answers(), [(long, 0, 1000, Some(busy))]);
+    assert_eq!((bench.idle_until(0, lane), bench.engine.in_flight(), memory.bytes()), (None, 0, 0));
+    assert_eq!(bench.engine.statistics().stages[0].rows_dropped, 1000 - 16);
+}
+
+#[test]
+fn millions_of_rows_of_a_number_are_few_bytes() {
+    let mut bench = Bench::of(policy(32));
+    let memory = Admission::new(0, 256 << 20);
+    bench.engine.hold_answers_in(std::sync::Arc::clone(&memory));
+    let lane = bench.lane();
+    bench.submit(0, 2_000_000, 1);
+    assert_eq!(bench.run_all(lane, |_| false), 2_000_000 / 32);
+    assert!(bench.answers().iter().all(|(.., error)| error.is_none()));
+    assert_eq!(memory.bytes(), 0);
+}
