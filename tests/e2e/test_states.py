@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tritonclient.grpc
 from support.http import get, post
 from support.managed import Managed, add_version, break_version, managed
+from support.protocols import PROTOCOLS, Protocol, Refused
 from support.servables import CALC, write_servable
 from support.tensorflow import AVAILABLE, END, LOADING, START, UNLOADING, states
 from support.waiting import until
@@ -67,6 +69,31 @@ def test_a_version_that_failed_tells_why_and_is_no_reason_to_be_unhealthy(server
     assert post(server.address, "/v2/repository/index", {"ready": True}).json == [
         {"name": "m", "version": "1", "state": "READY", "reason": ""}
     ]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS)
+def test_callers_of_a_servable_that_failed_are_told_why(server: Managed, tmp_path: Path, protocol: Protocol) -> None:
+    break_version(tmp_path, 1, "n")
+    server.manager.look()
+    until(lambda: states(server.address, "n").get(1, (LOADING,))[0] == START)
+    with pytest.raises(Refused) as refused:
+        protocol(server.address, "n.predict", [{"x": np.zeros(2, np.float32)}])
+    assert "version 1: model.onnx: is no usable ONNX model" in str(refused.value)
+    assert "try again" not in str(refused.value)
+
+
+def test_callers_of_a_version_that_failed_are_told_why_where_another_answers(server: Managed) -> None:
+    rows = [{"x": [0.0, 0.0]}]
+    tensor = {"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [0.0, 0.0]}
+    asked = {
+        "/servables/m/versions/2/predict": (503, rows),
+        "/v2/models/m/versions/2/infer": (503, {"inputs": [tensor]}),
+        "/v1/models/m/versions/2:predict": (404, {"instances": rows}),
+        "/model/m/version/2:predict": (200, {"instances": rows}),
+    }
+    for path, (status, body) in asked.items():
+        reply = post(server.address, path, body)
+        assert (reply.status, "model.onnx: is no usable ONNX model" in str(reply.json)) == (status, True), reply
 
 
 def test_health_is_that_of_what_answers(server: Managed, tmp_path: Path) -> None:

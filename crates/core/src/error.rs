@@ -46,10 +46,12 @@ pub enum Error {
         servable: String,
         version: String,
     },
-    /// The servable is known but this version, or any, is not ready to answer.
+    /// The servable is known but this version, or any, is not ready to answer; `reason` is a whole text, where the
+    /// server knows why and that waiting alone does not help.
     NotReady {
         servable: String,
         version: Option<u64>,
+        reason: Option<String>,
     },
     UnknownMethod {
         servable: String,
@@ -277,11 +279,15 @@ impl fmt::Display for Error {
             UnknownVersion { servable, version } => {
                 write!(f, "servable '{servable}' has no version {version}; GET /servables lists its versions")
             }
-            NotReady { servable, version: Some(version) } => {
-                write!(f, "servable '{servable}' version {version} is not ready; try again, or see `salver status`")
-            }
-            NotReady { servable, version: None } => {
-                write!(f, "servable '{servable}' has no version that is ready; try again, or see `salver status`")
+            NotReady { servable, version, reason } => {
+                match version {
+                    Some(version) => write!(f, "servable '{servable}' version {version} is not ready")?,
+                    None => write!(f, "servable '{servable}' has no version that is ready")?,
+                }
+                match reason {
+                    Some(reason) => write!(f, ": {reason}"),
+                    None => f.write_str("; try again, or see `salver status`"),
+                }
             }
             UnknownMethod { servable, method, .. } => {
                 write!(f, "servable '{servable}' has no method '{method}'; GET /servables lists its methods")

@@ -185,7 +185,7 @@ impl<C: Clone> Engine<C> {
     }
 
     pub(crate) fn not_ready(&self) -> Error {
-        Error::NotReady { servable: self.name.clone(), version: Some(self.version) }
+        Error::NotReady { servable: self.name.clone(), version: Some(self.version), reason: None }
     }
 
     pub(crate) fn ended(&self) -> bool {

@@ -11,17 +11,34 @@ use salver_core::{Error, Servable};
 pub struct Entry<V> {
     pub versions: BTreeMap<u64, Arc<V>>,
     pub labels: BTreeMap<String, u64>,
+    /// Why versions are not here that should be.
+    pub problems: BTreeMap<u64, String>,
 }
 
 impl<V> Default for Entry<V> {
     fn default() -> Self {
-        Entry { versions: BTreeMap::new(), labels: BTreeMap::new() }
+        Entry { versions: BTreeMap::new(), labels: BTreeMap::new(), problems: BTreeMap::new() }
+    }
+}
+
+impl<V> Entry<V> {
+    /// The error for a version, or any, that is not here.
+    fn lacks(&self, servable: &str, version: Option<u64>) -> Error {
+        let reason = match version {
+            Some(number) => self.problems.get(&number).cloned(),
+            None => self.problems.last_key_value().map(|(number, problem)| format!("version {number}: {problem}")),
+        };
+        match version {
+            Some(number) if reason.is_none() && !self.versions.is_empty() => unknown_version(servable, number),
+            _ => Error::NotReady { servable: servable.to_string(), version, reason },
+        }
     }
 }
 
 impl<V> Clone for Entry<V> {
     fn clone(&self) -> Self {
-        Entry { versions: self.versions.clone(), labels: self.labels.clone() }
+        let Entry { versions, labels, problems } = self;
+        Entry { versions: versions.clone(), labels: labels.clone(), problems: problems.clone() }
     }
 }
 
@@ -48,6 +65,12 @@ impl<V> Routes<V> {
         Routes { entries }
     }
 
+    /// Says why a version is not here that should be; its callers are told.
+    pub fn explain(&mut self, servable: &str, version: u64, problem: &str) {
+        let entry = self.entries.entry(servable.to_string()).or_default();
+        entry.problems.insert(version, problem.to_string());
+    }
+
     /// All servables, sorted by name.
     pub fn entries(&self) -> &BTreeMap<String, Entry<V>> {
         &self.entries
@@ -57,13 +80,11 @@ impl<V> Routes<V> {
     pub fn resolve_version(&self, servable: &str, version: Option<u64>) -> Result<Arc<V>, Error> {
         let unknown = || Error::UnknownServable { servable: servable.to_string() };
         let entry = self.entries.get(servable).ok_or_else(unknown)?;
-        let Some((_, highest)) = entry.versions.last_key_value() else {
-            return Err(Error::NotReady { servable: servable.to_string(), version });
+        let found = match version {
+            None => entry.versions.last_key_value().map(|(_, highest)| highest),
+            Some(number) => entry.versions.get(&number),
         };
-        match version {
-            None => Ok(highest.clone()),
-            Some(number) => entry.versions.get(&number).cloned().ok_or_else(|| unknown_version(servable, number)),
-        }
+        found.cloned().ok_or_else(|| entry.lacks(servable, version))
     }
 
     /// The number of the version with this label.
@@ -185,13 +206,20 @@ mod tests {
         let entry = |versions: Vec<(u64, Arc<Loaded>)>| Entry {
             versions: versions.into_iter().collect(),
             labels: BTreeMap::from([("stable".to_string(), 1)]),
+            problems: BTreeMap::new(),
+        };
+        let broken = |entry: Entry<Loaded>, version, problem: &str| Entry {
+            problems: BTreeMap::from([(version, problem.to_string())]),
+            ..entry
         };
         let all = ["predict", "other", "@call_m_0"];
         Routes::new(BTreeMap::from([
             ("add".to_string(), entry(vec![loaded(1, &["predict"]), loaded(10, &all), loaded(9, &all)])),
             ("a.b".to_string(), entry(vec![loaded(1, &["predict", "c"])])),
             ("a".to_string(), entry(vec![loaded(1, &["b"])])),
+            ("broken".to_string(), broken(Entry::default(), 2, "no weights")),
             ("empty".to_string(), Entry::default()),
+            ("next".to_string(), broken(entry(vec![loaded(1, &["predict"])]), 2, "no weights")),
         ]))
     }
 
@@ -224,15 +252,24 @@ mod tests {
             method: method.into(),
         };
         type Case = (&'static str, Option<u64>, Option<&'static str>, bool, Error);
-        let cases: [Case; 8] = [
+        let not_ready = |servable: &str, version, reason: Option<&str>| Error::NotReady {
+            servable: servable.into(),
+            version,
+            reason: reason.map(String::from),
+        };
+        let cases: [Case; 12] = [
             ("nobody", None, None, true, unknown("nobody")),
             ("no.body", None, None, true, unknown("no.body")),
             ("add.other", None, None, false, unknown("add.other")),
             ("add", Some(2), None, false, unknown_version("add", 2)),
             ("add", Some(1), Some("other"), false, no_method("add", Some(1), "other")),
             ("add.nothing", None, None, true, no_method("add", None, "nothing")),
-            ("empty", None, None, false, Error::NotReady { servable: "empty".into(), version: None }),
-            ("empty", Some(3), None, false, Error::NotReady { servable: "empty".into(), version: Some(3) }),
+            ("empty", None, None, false, not_ready("empty", None, None)),
+            ("empty", Some(3), None, false, not_ready("empty", Some(3), None)),
+            ("broken", None, None, false, not_ready("broken", None, Some("version 2: no weights"))),
+            ("broken", Some(2), None, false, not_ready("broken", Some(2), Some("no weights"))),
+            ("next", Some(2), None, false, not_ready("next", Some(2), Some("no weights"))),
+            ("next", Some(3), None, false, unknown_version("next", 3)),
         ];
         for (name, version, method, dotted, wanted) in cases {
             assert_eq!(routes().resolve(name, version, method, dotted).err(), Some(wanted), "{name} {method:?}");
@@ -252,7 +289,7 @@ mod tests {
         router.publish(routes());
         let before = router.snapshot();
         router.publish(Routes::default());
-        assert_eq!(before.entries().keys().collect::<Vec<_>>(), ["a", "a.b", "add", "empty"]);
+        assert_eq!(before.entries().keys().collect::<Vec<_>>(), ["a", "a.b", "add", "broken", "empty", "next"]);
         assert!(router.load().entries().is_empty());
     }
 }

@@ -41,6 +41,11 @@ impl Absent {
         }
     }
 
+    /// Whether there is a reason why it is not served, which its callers should know.
+    fn is_broken(&self) -> bool {
+        self.wanted && !self.problem.is_empty()
+    }
+
     fn is_memory(&self) -> bool {
         !self.wanted && self.state == State::End
     }
@@ -107,8 +112,13 @@ impl Shared {
         }
     }
 
-    pub fn publish(&self, routes: Routes<Version>, absent: Vec<Absent>) {
+    pub fn publish(&self, mut routes: Routes<Version>, absent: Vec<Absent>) {
+        for Absent { servable, version, problem, .. } in absent.iter().filter(|absent| absent.is_broken()) {
+            routes.explain(servable, *version, problem);
+        }
         self.absent.store(Arc::new(absent));
+        let versions = routes.entries().values().flat_map(|entry| entry.versions.values());
+        versions.for_each(|version| version.hold_answers_in(&self.outgoing));
         let mapped = mapped_services(&routes);
         self.router.publish(routes);
         self.change_services(|parts| parts.1 = mapped);
@@ -117,8 +127,6 @@ impl Shared {
 
     /// Replaces, atomically, the services of users' own.
     pub fn serve_services(&self, services: Services) {
-        let versions = routes.entries().values().flat_map(|entry| entry.versions.values());
-        versions.for_each(|version| version.hold_answers_in(&self.outgoing));
         self.change_services(|parts| parts.0 = services);
         self.changes.send_modify(|turn| *turn += 1);
     }

@@ -57,7 +57,7 @@ fn a_lane_that_has_a_batch_leaves_the_next_to_one_that_has_none() {
 
 #[test]
 fn a_stage_without_lanes_fails_what_waits_and_what_comes_until_there_is_one() {
-    let not_ready = || Some(Error::NotReady { servable: "model".into(), version: Some(1) });
+    let not_ready = || Some(Error::NotReady { servable: "model".into(), version: Some(1), reason: None });
     let mut bench = Bench::of(policy(2));
     let lane = bench.lane();
     bench.submit(0, 2, 1);

@@ -189,7 +189,7 @@ impl Bench {
 }
 
 pub fn not_ready() -> Error {
-    Error::NotReady { servable: "s".into(), version: Some(1) }
+    Error::NotReady { servable: "s".into(), version: Some(1), reason: None }
 }
 
 pub fn lost() -> Error {

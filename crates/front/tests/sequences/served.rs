@@ -76,7 +76,7 @@ pub fn served_with(change: impl FnOnce(&mut Settings)) -> Served {
     };
     change(&mut settings);
     let server = Server::start(settings).unwrap();
-    let entry = Entry { versions: BTreeMap::from([(1, Arc::clone(&version))]), labels: BTreeMap::new() };
+    let entry = Entry { versions: BTreeMap::from([(1, Arc::clone(&version))]), ..Entry::default() };
     server.publish(Routes::new(BTreeMap::from([("story".into(), entry)])), vec![]);
     let address = server.listen("127.0.0.1:0", None).unwrap();
     Served { server, address, version, lane }

@@ -56,11 +56,13 @@ fn text(error: &Error, id: &str) -> String {
         UnknownVersion { servable, version } => {
             format!("Request for unknown model: '{servable}' version {version} is not found")
         }
-        NotReady { servable, version: Some(version) } => {
-            format!("Request for unknown model: '{servable}' version {version} is not at ready state")
-        }
-        NotReady { servable, version: None } => {
-            format!("Request for unknown model: '{servable}' has no available versions")
+        NotReady { servable, version, reason } => {
+            let state = match version {
+                Some(version) => format!("version {version} is not at ready state"),
+                None => "has no available versions".into(),
+            };
+            let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            format!("Request for unknown model: '{servable}' {state}{reason}")
         }
         Malformed { what: "request", detail } => detail.clone(),
         Malformed { what: "JSON", detail } => format!("failed to parse the request JSON buffer: {detail}"),

@@ -64,6 +64,9 @@ fn code(error: &Error) -> u64 {
 fn text(error: &Error, spec: &Spec) -> String {
     use Error::*;
     match error {
+        NotReady { reason: Some(reason), .. } => {
+            format!("Request {}, servable is not available: {reason}", asked(spec))
+        }
         UnknownServable { .. } | UnknownVersion { .. } | NotReady { .. } => {
             format!("Request {}, servable is not available", asked(spec))
         }

@@ -82,9 +82,8 @@ impl Asked<'_> {
     fn text(&self, error: &Error) -> String {
         use Error::*;
         match error {
-            UnknownServable { servable } | UnknownVersion { servable, .. } | NotReady { servable, .. } => {
-                self.not_found(servable)
-            }
+            UnknownServable { servable } | UnknownVersion { servable, .. } => self.not_found(servable, None),
+            NotReady { servable, reason, .. } => self.not_found(servable, reason.as_deref()),
             UnknownMethod { .. } => self.no_signature(),
             Malformed { what: "request", detail } => detail.clone(),
             InputCount { given, declared, .. } => input_count(given, declared),
@@ -119,7 +118,7 @@ impl Asked<'_> {
         }
     }
 
-    fn not_found(&self, servable: &str) -> String {
+    fn not_found(&self, servable: &str, reason: Option<&str>) -> String {
         if let Some(label) = self.unknown_label() {
             return format!("Unrecognized servable version label: {label}");
         }
@@ -128,7 +127,8 @@ impl Asked<'_> {
             Which::Number(version) => format!("Specific({servable}, {version})"),
             Which::Label(version) => format!("Specific({servable}, {version})"),
         };
-        format!("Servable not found for request: {request}")
+        let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        format!("Servable not found for request: {request}{reason}")
     }
 
     fn no_signature(&self) -> String {

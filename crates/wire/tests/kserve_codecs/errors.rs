@@ -21,16 +21,28 @@ fn table() -> Vec<(Error, u32, u16, &'static str)> {
             "Request for unknown model: 'm' version 9 is not found",
         ),
         (
-            NotReady { servable: servable(), version: Some(9) },
+            NotReady { servable: servable(), version: Some(9), reason: None },
             14,
             503,
             "Request for unknown model: 'm' version 9 is not at ready state",
         ),
         (
-            NotReady { servable: servable(), version: None },
+            NotReady { servable: servable(), version: None, reason: None },
             5,
             404,
             "Request for unknown model: 'm' has no available versions",
+        ),
+        (
+            NotReady { servable: servable(), version: Some(9), reason: Some("no weights".into()) },
+            14,
+            503,
+            "Request for unknown model: 'm' version 9 is not at ready state: no weights",
+        ),
+        (
+            NotReady { servable: servable(), version: None, reason: Some("version 9: no weights".into()) },
+            5,
+            404,
+            "Request for unknown model: 'm' has no available versions: version 9: no weights",
         ),
         (
             UnknownMethod { servable: servable(), version: None, method: method() },

@@ -29,7 +29,16 @@ fn errors_have_the_codes_and_texts_of_the_original() {
     let x1 = || "x1".to_string();
     let cases = [
         (Error::UnknownServable { servable: add() }, 2, "Request servable(add) method(add_common) , servable is not available"),
-        (Error::NotReady { servable: add(), version: None }, 2, "Request servable(add) method(add_common) , servable is not available"),
+        (
+            Error::NotReady { servable: add(), version: None, reason: None },
+            2,
+            "Request servable(add) method(add_common) , servable is not available",
+        ),
+        (
+            Error::NotReady { servable: add(), version: None, reason: Some("version 2: no weights".into()) },
+            2,
+            "Request servable(add) method(add_common) , servable is not available: version 2: no weights",
+        ),
         (
             Error::UnknownMethod { servable: add(), version: None, method: method() },
             2,

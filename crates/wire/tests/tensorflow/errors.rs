@@ -37,10 +37,12 @@ fn what_is_not_found_is_named_as_it_was_asked_for() {
     use Which::*;
     let unknown = Error::UnknownServable { servable: "m".into() };
     let version = Error::UnknownVersion { servable: "m".into(), version: "3".into() };
-    let unready = Error::NotReady { servable: "m".into(), version: None };
+    let unready = Error::NotReady { servable: "m".into(), version: None, reason: None };
+    let broken = Error::NotReady { servable: "m".into(), version: Some(3), reason: Some("no weights".into()) };
     let cases = [
         (Newest, &unknown, 5, 404, "Servable not found for request: Latest(m)"),
         (Newest, &unready, 5, 404, "Servable not found for request: Latest(m)"),
+        (Number(3), &broken, 5, 404, "Servable not found for request: Specific(m, 3): no weights"),
         (Number(3), &unknown, 5, 404, "Servable not found for request: Specific(m, 3)"),
         (Number(3), &version, 5, 404, "Servable not found for request: Specific(m, 3)"),
         (Number(-1), &version, 5, 404, "Servable not found for request: Specific(m, -1)"),
