@@ -23,6 +23,11 @@ def test_a_trace_changes_with_whatever_is_below(tmp_path: Path) -> None:
     assert len(seen) == 7
 
 
+def test_a_path_that_no_file_system_has_leaves_a_trace_as_any_other(tmp_path: Path) -> None:
+    for name in ("x\0", "x" * 300):
+        assert trace(tmp_path / name) == trace(tmp_path / name)
+
+
 def test_what_is_hidden_or_comes_from_running_leaves_no_trace(tmp_path: Path) -> None:
     before = trace(tmp_path)
     (tmp_path / ".hidden").mkdir()

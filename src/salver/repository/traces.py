@@ -20,6 +20,9 @@ def _look(path: str, deepest: int) -> tuple[object, ...]:
         names = sorted(name for name in os.listdir(path) if not name.startswith((".", "__pycache__")))  # noqa: PTH208
     except OSError as error:
         return (error.errno,)
+    except ValueError:
+        # No file system has such a path, with a NUL in it.
+        return ()
     return (found.st_ino, *((name, _look(f"{path}/{name}", deepest - 1)) for name in names))
 
 
