@@ -3,10 +3,11 @@
 //! Who asks one thing after the other asks again as soon as the answer is there, and a core that has gone to sleep in between takes
 //! longer to wake than many a call takes. So where callers have come back at once for some time, the thread goes on looking for
 //! the next of them before it sleeps. A thread with calls in flight never does: its core may be their worker's. And whoever else wants
-//! the core meanwhile, as a worker that has just answered does, has it.
+//! the core meanwhile, as a worker that has just answered does, has it. Where there is but one core nobody stays awake.
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -116,25 +117,36 @@ impl Drop for Busy {
     }
 }
 
-/// Keeps this thread awake whenever that is likely to pay, for ever. All others that are ready have their turn meanwhile.
+/// Keeps this thread awake whenever that is likely to pay, for ever, or ends at once where it never does. All others that
+/// are ready have their turn meanwhile.
 pub async fn linger() {
+    // Where there is one core, whoever else there is needs it.
+    if available_parallelism().is_ok_and(|cores| cores.get() == 1) {
+        return;
+    }
     let Some(expecting) = with_habit(|habit| Arc::clone(&habit.expecting)) else { return };
     loop {
         expecting.notified().await;
         // Who has just answered has its things to tidy up, and then sleeps.
         std::thread::yield_now();
+        // What was told may be of one who left earlier: somebody else may be here by now.
+        let Some(Some(before)) = with_habit(|habit| (habit.busy == 0).then_some(habit.callers)) else { continue };
         // The next may have come and gone by the time of another look.
-        let callers = || with_habit(|habit| habit.callers);
-        let (before, until) = (callers(), Instant::now() + MOMENT);
-        while callers() == before && Instant::now() < until {
+        let is_alone = || with_habit(|habit| habit.callers == before) == Some(true);
+        let until = Instant::now() + MOMENT;
+        while is_alone() && Instant::now() < until {
             yield_now().await;
         }
-        with_habit(if callers() == before { Habit::disappointed } else { Habit::rewarded });
+        with_habit(if is_alone() { Habit::disappointed } else { Habit::rewarded });
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use rustix::thread::{sched_getaffinity, sched_setaffinity, CpuSet};
+    use tokio::runtime::Builder;
+    use tokio::time::timeout;
+
     use super::*;
 
     /// Callers who come back after so long; whether the next would be waited for.
@@ -180,6 +192,54 @@ mod tests {
         let mut habit = Habit::default();
         habit.came(Instant::now);
         assert!(!after(&mut habit, 1000, Duration::ZERO));
+    }
+
+    /// Runs on a thread, and with a habit, of its own.
+    fn alone<T: Send>(work: impl AsyncFnOnce() -> T + Send) -> T {
+        let run = || Builder::new_current_thread().enable_time().build().unwrap().block_on(work());
+        std::thread::scope(|scope| scope.spawn(run).join().unwrap())
+    }
+
+    /// What a habit wants, and has to its credit, once somebody was here for whom to wait, and then whoever `next` is. `linger`
+    /// has some moments, and as long as it takes if it is to change what is wanted.
+    fn habit_after(next: fn() -> Option<Busy>, wanted: u32) -> (u32, i32) {
+        alone(async || {
+            tokio::spawn(linger());
+            yield_now().await;
+            let first = Busy::begin();
+            with_habit(|habit| habit.quick = habit.wanted);
+            drop(first);
+            let (_next, began) = (next(), Instant::now());
+            let habit = || with_habit(|habit| (habit.wanted, habit.credit)).unwrap();
+            let patience = || if habit().0 == wanted { MOMENT * 5 } else { Duration::from_secs(20) };
+            while began.elapsed() < patience() {
+                yield_now().await;
+            }
+            habit()
+        })
+    }
+
+    #[test]
+    fn whoever_is_here_is_not_waited_for() {
+        assert_eq!(habit_after(|| Some(Busy::begin()), FEWEST), (FEWEST, 0));
+    }
+
+    #[test]
+    fn whoever_does_not_come_back_was_waited_for_in_vain() {
+        let one_core = available_parallelism().unwrap().get() == 1;
+        let wanted = if one_core { FEWEST } else { 2 * FEWEST };
+        assert_eq!(habit_after(|| None, wanted), (wanted, 0));
+    }
+
+    #[test]
+    fn where_there_is_one_core_nobody_stays_awake() {
+        alone(async || {
+            let cores = sched_getaffinity(None).unwrap();
+            let mut one = CpuSet::new();
+            one.set((0..CpuSet::MAX_CPU).find(|&core| cores.is_set(core)).unwrap());
+            sched_setaffinity(None, &one).unwrap();
+            timeout(Duration::from_secs(20), linger()).await.unwrap();
+        });
     }
 
     #[test]
