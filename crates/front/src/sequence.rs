@@ -71,6 +71,11 @@ impl<E: Streamed> Sequence<E> {
         Sequence { frame, ..self }
     }
 
+    /// Keeps the call's permit, which it had to be begun under, until all of its answer has arrived.
+    pub fn hold(&self, permit: Permit) {
+        self.call.hold(permit);
+    }
+
     /// Names the call among those whose answers arrive at one place.
     pub fn ticket(&self) -> u64 {
         self.call.ticket
@@ -194,8 +199,6 @@ pub struct Stream<E> {
     arrivals: Arrivals,
     /// What was taken in before the reply began.
     first: Option<Arrived>,
-    /// The call is in flight until the reply is at its end.
-    _permit: Option<Permit>,
 }
 
 impl<E: Streamed> Stream<E> {
@@ -203,12 +206,13 @@ impl<E: Streamed> Stream<E> {
     pub fn begin(shared: &Shared, exchange: E, facts: Facts<'_>) -> Result<Stream<E>, (E, Error)> {
         let arrivals = Arrivals::new(shared);
         let sequence = Sequence::begin(shared, exchange, facts, &arrivals)?;
-        Ok(Stream { sequence, arrivals, first: None, _permit: None })
+        Ok(Stream { sequence, arrivals, first: None })
     }
 
     /// The same, with the call's permit, which it had to be begun under.
     pub fn holding(self, permit: Permit) -> Stream<E> {
-        Stream { _permit: Some(permit), ..self }
+        self.sequence.hold(permit);
+        self
     }
 
     /// Waits for the first of the answer; an error if it is one.

@@ -16,9 +16,10 @@ pub struct Settings {
     pub max_calls: u64,
     /// The most bytes of requests in flight, over all connections.
     pub max_bytes_in_flight: u64,
-    /// How long a client may take to say what it speaks, for the TLS handshake, and for a request's headers.
+    /// How long a client may take to say what it speaks, for the TLS handshake, and for a request's headers; and how long
+    /// what it has begun to send may pause.
     pub header_timeout_ms: u64,
-    /// How long a reply that comes item by item may wait to be read before its call is cancelled.
+    /// How long a reply may wait to be read before it is given up, and its call cancelled.
     pub reply_timeout_ms: u64,
     /// How often an idle HTTP/2 connection is asked whether it still lives.
     pub keep_alive_ms: u64,

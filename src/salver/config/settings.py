@@ -96,9 +96,15 @@ class Config:
         "web pages that browsers let use this server: origins such as https://app.example.com, with commas, or * for "
         "all; if not given, none",
     )
-    header_timeout_s: float = _setting("10", seconds, "S", "how long a request's header may take to arrive")
+    header_timeout_s: float = _setting(
+        "10", seconds, "S", "how long a request's header may take to arrive, and how long what is being sent may pause"
+    )
     reply_timeout_s: float = _setting(
-        "60", seconds, "S", "how long a reply that comes item by item may wait to be read before its call is cancelled"
+        "60",
+        seconds,
+        "S",
+        "how long a client may read nothing of a reply, or less than 1 KiB a second, before it is given up and its "
+        "call cancelled",
     )
     keep_alive_s: float = _setting("30", seconds, "S", "a silent HTTP/2 connection is asked this often if it lives")
     drain_timeout_s: float = _setting("30", seconds, "S", "how long accepted calls may take once the server is stopped")

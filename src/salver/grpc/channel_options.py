@@ -16,8 +16,8 @@ _SETTINGS = {
     "grpc.max_concurrent_streams": ("max_streams", _UNLIMITED),
     "grpc.keepalive_time_ms": ("keep_alive_ms", _UNLIMITED),
 }
-# Which pages may use the server; gRPC knows of none.
-_VARIABLES = ("SALVER_CORS_ORIGINS",)
+# What gRPC knows nothing of: which pages may use the server, and for how long callers may leave a reply unread.
+_VARIABLES = {"SALVER_CORS_ORIGINS": "", "SALVER_REPLY_TIMEOUT_S": "86400"}
 _SHARE_PORTS = "grpc.so_reuseport"
 BEHIND_FRONT = "salver.behind_front"
 """An option of a worker's server: what hands calls on, the only one who can, is believed who made them."""
@@ -35,9 +35,8 @@ def settings(options: Sequence[tuple[str, Any]]) -> str:
 
 def _config(options: Sequence[tuple[str, Any]]) -> Config:
     """The defaults, but for what scripts have no option for. Raises Unusable naming the variable at fault."""
-    if is_behind_front(options):
-        return Config()
-    return load({}, {name: os.environ[name] for name in _VARIABLES if name in os.environ})
+    given = {} if is_behind_front(options) else os.environ
+    return load({}, {name: given.get(name, otherwise) for name, otherwise in _VARIABLES.items()})
 
 
 def shares_ports(options: Sequence[tuple[str, Any]]) -> bool:

@@ -266,6 +266,10 @@ impl Source for Streaming {
         }
     }
 
+    fn poll_over(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.reply.poll_over(context)
+    }
+
     fn trailers(&mut self) -> Option<HeaderMap> {
         self.end.take()
     }

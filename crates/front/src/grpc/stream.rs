@@ -10,7 +10,6 @@ use std::time::Instant;
 
 use http::HeaderMap;
 use salver_core::Error;
-use salver_engine::Permit;
 use salver_wire::kserve::grpc::{refused_message, Infer};
 use salver_wire::kserve::grpc_status;
 use salver_wire::{Body, GrpcReply, Streamed};
@@ -55,7 +54,6 @@ struct Open {
     sequence: Sequence<Infer>,
     /// Its number among the replies that must keep their order.
     place: Option<u64>,
-    _permit: Permit,
 }
 
 /// What was read, and what to read on from.
@@ -125,7 +123,8 @@ impl Conversation {
                 let place = (!sequence.is_streaming()).then(|| self.given + self.ordered.len() as u64);
                 self.ordered.extend(place.map(|_| None));
                 let sequence = sequence.framed(frame_message);
-                self.open.insert(sequence.ticket(), Open { sequence, place, _permit: permit });
+                sequence.hold(permit);
+                self.open.insert(sequence.ticket(), Open { sequence, place });
             }
             Err((exchange, error)) => self.refuse(exchange.failed(&error)),
         }
@@ -221,6 +220,13 @@ impl Source for Conversation {
             }
         }
         Poll::Ready(None)
+    }
+
+    fn poll_over(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        match self.interruption(context) {
+            Some(error) => Poll::Ready(self.end(&error)),
+            None => Poll::Pending,
+        }
     }
 
     fn trailers(&mut self) -> Option<HeaderMap> {

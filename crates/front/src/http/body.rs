@@ -20,6 +20,11 @@ pub trait Source: Send {
     /// The next chunks, or `None` at the end. It is asked when there is room for them.
     fn poll_chunks(&mut self, context: &mut Context<'_>) -> Poll<Option<Chunks>>;
 
+    /// Ready when nobody waits for the rest any more. It is asked while there is no room.
+    fn poll_over(&mut self, _context: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+
     /// Trailers that only the end has told. Asked once, at the end.
     fn trailers(&mut self) -> Option<HeaderMap> {
         None
@@ -55,9 +60,22 @@ pub enum Piece {
     Nothing,
 }
 
+impl Piece {
+    /// Bytes of data.
+    pub fn size(&self) -> usize {
+        match self {
+            Piece::Data(data, _) => data.len(),
+            Piece::Trailers(_) | Piece::Nothing => 0,
+        }
+    }
+}
+
 impl ReplyBody {
-    /// The next piece, unless it is still to come.
-    pub fn ready(&mut self) -> Option<Piece> {
+    /// The next piece, unless it is still to come, or longer than `most`.
+    pub fn ready(&mut self, most: usize) -> Option<Piece> {
+        if self.next_size() > most {
+            return None;
+        }
         match (self.chunks.pop_front(), &self.more) {
             (Some(chunk), _) => Some(Piece::Data(chunk, self.is_end_stream())),
             (None, Some(_)) => None,
@@ -65,11 +83,19 @@ impl ReplyBody {
         }
     }
 
-    /// Waits for the next piece.
-    pub fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Piece> {
+    /// The length of the next piece, as far as it is there.
+    pub fn next_size(&self) -> usize {
+        self.chunks.front().map_or(0, Bytes::len)
+    }
+
+    /// Waits for the next piece, which is cut to `most`.
+    pub fn poll_piece(&mut self, context: &mut Context<'_>, most: usize) -> Poll<Piece> {
         loop {
-            if let Some(piece) = self.ready() {
+            if let Some(piece) = self.ready(most) {
                 return Poll::Ready(piece);
+            }
+            if let Some(chunk) = self.chunks.front_mut() {
+                return Poll::Ready(Piece::Data(chunk.split_to(most), false));
             }
             let Some(more) = &mut self.more else { return Poll::Ready(Piece::Nothing) };
             match ready!(more.poll_chunks(context)) {
@@ -82,6 +108,11 @@ impl ReplyBody {
             }
         }
     }
+
+    /// Ready when nobody waits for the rest any more.
+    pub fn poll_over(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.more.as_mut().map_or(Poll::Pending, |more| more.poll_over(context))
+    }
 }
 
 impl Body for ReplyBody {
@@ -92,7 +123,7 @@ impl Body for ReplyBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.poll_piece(context).map(|piece| match piece {
+        self.poll_piece(context, usize::MAX).map(|piece| match piece {
             Piece::Data(data, _) => Some(Ok(Frame::data(data))),
             Piece::Trailers(trailers) => Some(Ok(Frame::trailers(trailers))),
             Piece::Nothing => None,

@@ -13,20 +13,16 @@ use salver_engine::Permit;
 use tokio::time::timeout;
 
 use super::compression::{too_large, Encoding};
+use crate::net::pace::Pace;
 use crate::settings::Settings;
-
-/// The slowest that a body may arrive for long, in bytes a second.
-const SLOWEST: u32 = 1024;
 
 /// A request's body, read under its permit.
 ///
-/// Each piece is taken from the permit as it arrives. All pauses between them together may last `longest`; each
-/// piece makes up for as much as its size is worth at the slowest pace, so that a call cannot be kept open by drops.
+/// Each piece is taken from the permit as it arrives, and they must keep a pace.
 pub struct Pieces<'a, B> {
     body: B,
     pub permit: &'a mut Permit,
-    longest: Duration,
-    left: Duration,
+    pace: Pace,
 }
 
 impl<'a, B> Pieces<'a, B>
@@ -35,7 +31,7 @@ where
     B::Error: std::fmt::Display,
 {
     pub fn new(body: B, permit: &'a mut Permit, longest: Duration) -> Self {
-        Pieces { body, permit, longest, left: longest }
+        Pieces { body, permit, pace: Pace::new(longest) }
     }
 
     /// The next frame, or `None` at the end. A timer is set only if it has not arrived yet.
@@ -48,14 +44,13 @@ where
         let stalled =
             |_| Error::malformed("request body", "it stopped arriving; --header-timeout-s bounds its pauses too");
         let began = Instant::now();
-        let frame = timeout(self.left, frame).await.map_err(stalled)?;
-        self.left = self.left.saturating_sub(began.elapsed());
+        let frame = timeout(self.pace.left(), frame).await.map_err(stalled)?;
+        self.pace.paused(began.elapsed());
         Ok(frame)
     }
 
     fn arrived(&mut self, bytes: usize) -> Result<(), Error> {
-        let worth = Duration::from_secs(bytes as u64) / SLOWEST;
-        self.left = self.longest.min(self.left.saturating_add(worth));
+        self.pace.moved(bytes);
         self.permit.grow(bytes as u64)
     }
 

@@ -1,16 +1,13 @@
 //! Answers that are taken as they come.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
 
-use salver_core::{Answer, Error, Item};
+use salver_core::{Answer, Item};
 use salver_engine::{Admission, Delivery, Permit, Version};
 use tokio::sync::mpsc::{unbounded_channel, UnboundedReceiver, UnboundedSender};
-use tokio::time::sleep_until;
 
-use super::desk::{give_up, is_waiting, send, Call, Waiting};
+use super::desk::{give_up, hold_call, send, Call, Waiting};
 use crate::outgoing::hold;
 use crate::shared::Shared;
 
@@ -19,21 +16,13 @@ const HANDFUL: u32 = 16;
 
 /// Where the answers of some calls arrive, all those of one reply.
 ///
-/// What waits here is bounded: a sequence stops until some of its items are taken, and the memory of all of them
-/// counts as that of replies on their way.
+/// What waits here is bounded: a sequence stops until some of its items are taken, their memory counts as that of
+/// replies on their way, and who does not take them for too long is given up with all its calls (`http2.rs`,
+/// `outlet.rs`).
 pub struct Arrivals {
     sender: UnboundedSender<Arrived>,
     receiver: UnboundedReceiver<Arrived>,
     outgoing: Arc<Admission>,
-    reading: Arc<Reading>,
-    patience: Duration,
-}
-
-/// Whether a reply is being read.
-#[derive(Debug)]
-struct Reading {
-    unread: AtomicUsize,
-    since: Mutex<Instant>,
 }
 
 /// Something of a call's answer.
@@ -50,9 +39,10 @@ pub struct Arrived {
 pub(super) struct Line {
     pub streaming: bool,
     pub version: Arc<Version>,
+    /// The call's place among those in flight, until all of its answer has arrived.
+    pub call: Option<Permit>,
     sender: UnboundedSender<Arrived>,
     outgoing: Arc<Admission>,
-    reading: Arc<Reading>,
 }
 
 /// A call in flight. Dropping it cancels the call, unless its last items have arrived.
@@ -68,87 +58,24 @@ pub struct Ongoing {
 impl Arrivals {
     pub fn new(shared: &Shared) -> Arrivals {
         let (sender, receiver) = unbounded_channel();
-        let reading = Arc::new(Reading { unread: AtomicUsize::new(0), since: Mutex::new(Instant::now()) });
-        Arrivals {
-            sender,
-            receiver,
-            outgoing: Arc::clone(&shared.outgoing),
-            reading,
-            patience: shared.settings.reply_timeout(),
-        }
+        Arrivals { sender, receiver, outgoing: Arc::clone(&shared.outgoing) }
     }
 
-    /// Puts a call in flight. With `streaming` its items arrive one by one, otherwise all at once. If they are not taken
-    /// for too long the call is cancelled: it would hold what others wait for.
+    /// Puts a call in flight. With `streaming` its items arrive one by one, otherwise all at once.
     pub fn submit(&self, version: Arc<Version>, call: Call, streaming: bool) -> Ongoing {
-        let (sender, outgoing, reading) = (self.sender.clone(), Arc::clone(&self.outgoing), Arc::clone(&self.reading));
-        let line = Line { streaming, version: Arc::clone(&version), sender, outgoing, reading };
+        let (sender, outgoing) = (self.sender.clone(), Arc::clone(&self.outgoing));
+        let line = Line { streaming, version: Arc::clone(&version), call: None, sender, outgoing };
         let ticket = send(&version, call, Waiting::Line(Box::new(line)));
-        if streaming {
-            let (sender, reading) = (self.sender.clone(), Arc::clone(&self.reading));
-            tokio::spawn(mind(ticket, Arc::clone(&version), sender, reading, self.patience));
-        }
         Ongoing { ticket, version, open: true, taken: 0 }
     }
 
     /// The next of what has arrived.
     pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<Arrived> {
         match self.receiver.poll_recv(context) {
-            Poll::Ready(Some(arrived)) => {
-                self.reading.taken();
-                Poll::Ready(arrived)
-            }
+            Poll::Ready(Some(arrived)) => Poll::Ready(arrived),
             // It never ends, because it has a sender of its own.
             Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }
-    }
-}
-
-impl Reading {
-    fn arrived(&self) {
-        if self.unread.fetch_add(1, Ordering::Relaxed) == 0 {
-            self.progress();
-        }
-    }
-
-    fn taken(&self) {
-        self.unread.fetch_sub(1, Ordering::Relaxed);
-        self.progress();
-    }
-
-    fn progress(&self) {
-        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-    }
-
-    fn since(&self) -> Instant {
-        *self.since.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether something waits that nobody has taken for so long.
-    fn has_stalled(&self, patience: Duration) -> bool {
-        self.unread.load(Ordering::Relaxed) > 0 && self.since().elapsed() >= patience
-    }
-}
-
-/// Cancels a call of this thread when its reply is not read any more; its reader finds why, should it come back.
-async fn mind(
-    ticket: u64,
-    version: Arc<Version>,
-    sender: UnboundedSender<Arrived>,
-    reading: Arc<Reading>,
-    patience: Duration,
-) {
-    while is_waiting(ticket) {
-        if reading.has_stalled(patience) {
-            give_up(ticket, &version);
-            let items = Answer::failed([1], &Error::DeadlineExceeded).items;
-            // It may have left just now.
-            let _ = sender.send(Arrived { ticket, items, done: true, permit: None });
-            return;
-        }
-        // What stalls later is found one turn later.
-        let next = reading.since().max(Instant::now() - patience / 2) + patience;
-        sleep_until(next.into()).await;
     }
 }
 
@@ -161,7 +88,6 @@ impl Line {
             Err(error) => Arrived { ticket, items: Answer::failed([1], &error).items, done: true, permit: None },
         };
         let room = arrived.permit.is_some();
-        self.reading.arrived();
         // Who has left in the meantime needs no answer.
         let _ = self.sender.send(arrived);
         room
@@ -169,6 +95,12 @@ impl Line {
 }
 
 impl Ongoing {
+    /// Keeps the call's permit until all of the answer has arrived, or the call is cancelled. What has arrived and is
+    /// not taken keeps nobody out: it holds memory of its own.
+    pub fn hold(&self, permit: Permit) {
+        hold_call(self.ticket, permit);
+    }
+
     /// Something of this call was taken.
     pub fn took(&mut self, items: usize, done: bool) {
         self.open &= !done;
@@ -184,21 +116,5 @@ impl Drop for Ongoing {
         if self.open {
             give_up(self.ticket, &self.version);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_has_arrived_can_be_left_unread() {
-        let reading = Reading { unread: AtomicUsize::new(0), since: Mutex::new(Instant::now()) };
-        assert!(!reading.has_stalled(Duration::ZERO), "nothing has come yet");
-        reading.arrived();
-        assert!(reading.has_stalled(Duration::ZERO));
-        assert!(!reading.has_stalled(Duration::from_secs(600)), "there is time");
-        reading.taken();
-        assert!(!reading.has_stalled(Duration::ZERO), "all is read");
     }
 }

@@ -13,9 +13,8 @@ use std::task::{ready, Context, Poll};
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, ReadBuf};
 
-const PREFACE: usize = 24;
-const FRAME_HEADER: usize = 9;
-const HEADERS: u8 = 1;
+use super::frame::{Head, HEADERS, PREFACE};
+
 const PADDED: u8 = 0x08;
 const PRIORITY: u8 = 0x20;
 /// A larger frame than this is refused by whoever reads on.
@@ -38,16 +37,13 @@ impl<S> Mended<S> {
 
     /// Looks at the next frame once everything before it was handed on.
     fn advance(&mut self) {
-        if self.clear > 0 || self.held.len() < FRAME_HEADER {
-            return;
-        }
-        let length = u32::from_be_bytes([0, self.held[0], self.held[1], self.held[2]]) as usize;
-        let size = FRAME_HEADER + length;
-        if self.held[3] != HEADERS || length > LARGEST_FRAME {
+        let Some(head) = self.held.first_chunk().filter(|_| self.clear == 0) else { return };
+        let Head { length, kind, flags } = Head::of(*head);
+        let size = Head::SIZE + length;
+        if kind != HEADERS || length > LARGEST_FRAME {
             self.clear = size;
         } else if self.held.len() >= size {
-            let flags = self.held[4];
-            mend_headers(flags, &mut self.held[FRAME_HEADER..size]);
+            mend_headers(flags, &mut self.held[Head::SIZE..size]);
             self.clear = size;
         }
     }

@@ -16,7 +16,9 @@ use tokio::time::timeout;
 
 use super::authority::Mended;
 use super::http2::serve_http2;
+use super::inlet::Inlet;
 use super::linger::Busy;
+use super::outlet::Outlet;
 use super::peer::{Peer, PeerAddress, PeerTls, Rights};
 use super::sniff::{sniff, Rewound, Speaks};
 use crate::http::request_body::RequestBody;
@@ -97,6 +99,7 @@ async fn speak<S>(shared: Arc<Shared>, stream: S, peer: Peer) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let stream = Outlet::new(stream, shared.settings.reply_timeout());
     // A client who leaves, or stays silent, before it has said anything is nothing to tell.
     let Ok(Ok((speaks, stream))) = timeout(shared.settings.header_timeout(), sniff(stream)).await else {
         return Ok(());
@@ -106,6 +109,7 @@ where
         Speaks::Http1 => serve_http1(shared, stream, peer).await,
         Speaks::Http2 => {
             let heard = stream.heard();
+            let stream = Inlet::new(stream, shared.settings.header_timeout());
             match peer.address.is_unix() {
                 true => serve_http2(shared, Mended::new(stream), heard, peer).await,
                 false => serve_http2(shared, stream, heard, peer).await,

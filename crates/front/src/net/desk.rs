@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use salver_core::{Answer, Error, Part};
-use salver_engine::{Caller, Delivery, Mailbox, NewCall, Version};
+use salver_engine::{Caller, Delivery, Mailbox, NewCall, Permit, Version};
 use tokio::sync::{oneshot, Notify};
 
 use super::arrivals::Line;
@@ -108,9 +108,13 @@ pub(super) fn send(version: &Arc<Version>, call: Call, waiting: Waiting) -> u64 
     with_desk(|desk| desk.submit(Arc::clone(version), call, waiting)).unwrap_or(0)
 }
 
-/// Whether a call of this thread is still to be answered, or to be answered further.
-pub(super) fn is_waiting(ticket: u64) -> bool {
-    with_desk(|desk| desk.waiting.borrow().contains_key(&ticket)).unwrap_or(false)
+/// Keeps a call's permit for as long as something is still to arrive of its answer.
+pub(super) fn hold_call(ticket: u64, permit: Permit) {
+    with_desk(|desk| {
+        if let Some(Waiting::Line(line)) = desk.waiting.borrow_mut().get_mut(&ticket) {
+            line.call = Some(permit);
+        }
+    });
 }
 
 /// Cancels a call. Nothing arrives for it any more.

@@ -16,10 +16,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{sleep, Instant, Sleep};
 
 use super::linger::Busy;
+use super::pace::Stall;
 use super::peer::Peer;
 use super::sniff::Heard;
 use crate::http::body::{Piece, ReplyBody};
 use crate::http::request_body::RequestBody;
+use crate::outgoing::LARGE;
 use crate::service::{serve, Answer};
 use crate::settings::Settings;
 use crate::shared::Shared;
@@ -114,13 +116,13 @@ where
         let (head, frames) = request.into_parts();
         let body = RequestBody::http2(frames, &head.headers);
         let answer = serve(Arc::clone(shared), Arc::clone(peer), Request::from_parts(head, body));
-        tokio::spawn(exchange(answer, respond));
+        tokio::spawn(exchange(answer, respond, shared.settings.reply_timeout()));
     }
     Poll::Ready(())
 }
 
-/// Answers one request, unless its caller leaves before that.
-async fn exchange(mut answer: Answer, mut respond: SendResponse<Bytes>) {
+/// Answers one request, unless its caller leaves before that, or reads too little for longer than `patience`.
+async fn exchange(mut answer: Answer, mut respond: SendResponse<Bytes>, patience: Duration) {
     let busy = Busy::begin();
     let answered = poll_fn(|context| match answer.as_mut().poll(context) {
         Poll::Ready(response) => Poll::Ready(Some(send(&mut respond, response))),
@@ -130,14 +132,14 @@ async fn exchange(mut answer: Answer, mut respond: SendResponse<Bytes>) {
     drop((answer, busy));
     // Where sending fails the caller is gone.
     if let Some(Ok(Some((stream, body)))) = sent {
-        let _ = Box::pin(send_rest(stream, body)).await;
+        let _ = Box::pin(send_rest(stream, body, patience)).await;
     }
 }
 
 /// A reply of which something is still to come.
 type Unfinished = (SendStream<Bytes>, ReplyBody);
 
-/// Sends what there is of a reply. It takes no memory that it did not take before.
+/// Sends the head of a reply, and what there is of a small one, to the end of which nobody looks.
 fn send(respond: &mut SendResponse<Bytes>, response: Response<ReplyBody>) -> Result<Option<Unfinished>, h2::Error> {
     let (mut head, mut body) = response.into_parts();
     let over = body.is_end_stream();
@@ -150,9 +152,11 @@ fn send(respond: &mut SendResponse<Bytes>, response: Response<ReplyBody>) -> Res
     Ok((!ended).then_some((stream, body)))
 }
 
-/// Whether that was all.
+/// Sends what is ready, up to what is large; whether that was all.
 fn send_ready(stream: &mut SendStream<Bytes>, body: &mut ReplyBody) -> Result<bool, h2::Error> {
-    while let Some(piece) = body.ready() {
+    let mut most = LARGE;
+    while let Some(piece) = body.ready(most) {
+        most -= piece.size();
         if send_piece(stream, piece)? {
             return Ok(true);
         }
@@ -169,29 +173,58 @@ fn send_piece(stream: &mut SendStream<Bytes>, piece: Piece) -> Result<bool, h2::
     }
 }
 
-async fn send_rest(mut stream: SendStream<Bytes>, mut body: ReplyBody) -> Result<(), h2::Error> {
+/// Sends what is large or comes with time, as there is room for it; in vain once there was none for too long.
+async fn send_rest(mut stream: SendStream<Bytes>, mut body: ReplyBody, patience: Duration) -> Result<(), h2::Error> {
+    let mut stall = Stall::new(patience);
     loop {
-        let piece = poll_fn(|context| poll_more(&mut stream, &mut body, context)).await?;
+        let room = poll_fn(|context| poll_room(&mut stream, &mut body, &mut stall, context)).await?;
+        let piece = poll_fn(|context| poll_more(&mut stream, &mut body, room, context)).await?;
+        stall.moved(piece.size());
         if send_piece(&mut stream, piece)? || send_ready(&mut stream, &mut body)? {
             return Ok(());
         }
     }
 }
 
-/// The next piece of a reply that comes with time; it is not asked for before there is room for it.
+/// How much there is room for. Where there is none for too long, or nobody waits for it, the stream is reset, and what it held
+/// is given back.
+fn poll_room(
+    stream: &mut SendStream<Bytes>,
+    body: &mut ReplyBody,
+    stall: &mut Stall,
+    context: &mut Context<'_>,
+) -> Poll<Result<usize, h2::Error>> {
+    stream.reserve_capacity(body.next_size().clamp(1, SEND_BUFFER));
+    loop {
+        match stream.capacity() {
+            0 => {}
+            room => {
+                stall.moved(0);
+                return Poll::Ready(Ok(room));
+            }
+        }
+        match stream.poll_capacity(context) {
+            Poll::Ready(Some(room)) => drop(room?),
+            Poll::Ready(None) => return Poll::Ready(Err(Reason::CANCEL.into())),
+            Poll::Pending => {
+                if stall.poll_over(context).is_pending() && body.poll_over(context).is_pending() {
+                    return Poll::Pending;
+                }
+                stream.send_reset(Reason::CANCEL);
+                return Poll::Ready(Err(Reason::CANCEL.into()));
+            }
+        }
+    }
+}
+
+/// The next piece of a reply, no larger than there is room for unless it is small. It is not asked for before there is any.
 fn poll_more(
     stream: &mut SendStream<Bytes>,
     body: &mut ReplyBody,
+    room: usize,
     context: &mut Context<'_>,
 ) -> Poll<Result<Piece, h2::Error>> {
-    stream.reserve_capacity(1);
-    while stream.capacity() == 0 {
-        match ready!(stream.poll_capacity(context)) {
-            Some(room) => drop(room?),
-            None => return Poll::Ready(Err(Reason::CANCEL.into())),
-        }
-    }
-    if let Poll::Ready(piece) = body.poll_piece(context) {
+    if let Poll::Ready(piece) = body.poll_piece(context, room.max(LARGE)) {
         return Poll::Ready(Ok(piece));
     }
     stream.poll_reset(context).map(|reset| Err(reset.unwrap_or(Reason::CANCEL).into()))

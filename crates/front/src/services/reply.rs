@@ -111,6 +111,17 @@ impl Reply {
         Poll::Ready(event)
     }
 
+    /// Ready when the call has ended by itself although nobody could be told of it.
+    pub fn poll_over(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if matches!(self.source, Source::Over) {
+            return Poll::Pending;
+        }
+        let Some(error) = self.interruption(context) else { return Poll::Pending };
+        self.tally.end(error.code() as u32);
+        self.source = Source::Over;
+        Poll::Ready(())
+    }
+
     /// Why the call should end now.
     fn interruption(&mut self, context: &mut Context<'_>) -> Option<Error> {
         if let Some(Deadline::At(at)) = self.deadline {

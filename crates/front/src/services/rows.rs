@@ -82,7 +82,6 @@ pub(super) struct RowsReply {
     /// Holds the memory of what was said last.
     last: Option<Permit>,
     outgoing: Arc<Admission>,
-    _permit: Permit,
 }
 
 impl RowsReply {
@@ -101,8 +100,9 @@ impl RowsReply {
         let outgoing = Arc::clone(&shared.outgoing);
         let arrivals = Arrivals::new(shared);
         let ongoing = arrivals.submit(Arc::clone(&rows.version), asked, streaming);
+        ongoing.hold(permit);
         let said = VecDeque::new();
-        Ok(RowsReply { exchange, method, ongoing, arrivals, said, over: false, last: None, outgoing, _permit: permit })
+        Ok(RowsReply { exchange, method, ongoing, arrivals, said, over: false, last: None, outgoing })
     }
 
     pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<Event> {

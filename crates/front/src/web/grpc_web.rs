@@ -127,6 +127,10 @@ fn trailers(trailers: &HeaderMap) -> Body {
 }
 
 impl Source for Reply {
+    fn poll_over(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.body.poll_over(context)
+    }
+
     fn poll_chunks(&mut self, context: &mut Context<'_>) -> Poll<Option<Body>> {
         if self.form != Form::Text {
             return self.poll_binary(context);

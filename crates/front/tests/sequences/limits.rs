@@ -1,6 +1,9 @@
 //! What running sequences hold, and when they give it back.
 
-use crate::lane::words;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::lane::{words, PATIENCE};
 use crate::served::{served, served_with};
 
 #[test]
@@ -58,7 +61,7 @@ fn who_does_not_read_makes_no_room() {
 #[test]
 fn who_does_not_read_for_too_long_loses_the_call() {
     let served = served_with(|settings| settings.reply_timeout_ms = 50);
-    let mut answer = served.events("tell", r#"{"x": "once"}"#);
+    let answer = served.events("tell", r#"{"x": "once"}"#);
     let batch = served.lane.take();
     // More than any socket takes in.
     let page = "word ".repeat(100_000);
@@ -66,9 +69,41 @@ fn who_does_not_read_for_too_long_loses_the_call() {
         served.lane.item(&batch, &page);
     }
     served.lane.wait_until_left(&batch);
-    let rest = answer.rest();
-    assert!(rest.contains("event: error\ndata: {\"error\":{\"code\":\"DEADLINE_EXCEEDED\""), "{} bytes", rest.len());
     served.wait_until_idle();
+    assert!(!answer.until_cut().contains("event: done"));
+    let line = r#"salver_calls_total{servable="story",version="1",method="tell",protocol="json",code="CANCELLED"}"#;
+    assert_eq!(served.metric(line).as_deref(), Some("1"));
+}
+
+#[test]
+fn a_sequence_that_takes_longer_than_its_reader_may_goes_on() {
+    let served = served_with(|settings| settings.reply_timeout_ms = 1);
+    let mut answer = served.events("tell", r#"{"x": "once"}"#);
+    let batch = served.lane.take();
+    for item in 0..200 {
+        served.lane.item(&batch, &item.to_string());
+        assert_eq!(answer.chunk(), format!("data: {{\"y\":\"{item}\"}}\n\n"));
+        // Another connection is made and ended meanwhile.
+        assert_eq!(served.post("/servables/story/echo", "", "").status, 400);
+    }
+    served.lane.end(&batch);
+    assert_eq!(answer.rest(), "event: done\ndata: {}\n\n");
+}
+
+#[test]
+fn nothing_is_left_of_a_sequence_that_has_ended() {
+    let served = served();
+    let before = Arc::strong_count(&served.version);
+    let mut answer = served.events("tell", r#"{"x": "once"}"#);
+    let batch = served.lane.take();
+    served.lane.end(&batch);
+    answer.rest();
+    served.wait_until_idle();
+    let until = Instant::now() + PATIENCE;
+    while Arc::strong_count(&served.version) > before {
+        assert!(Instant::now() < until, "somebody keeps the version");
+        std::thread::yield_now();
+    }
 }
 
 #[test]

@@ -165,6 +165,14 @@ impl Answer {
         String::from_utf8(chunk).unwrap().trim_end_matches("\r\n").to_string()
     }
 
+    /// All that comes before the connection is cut.
+    pub fn until_cut(mut self) -> String {
+        let mut rest = Vec::new();
+        // Whether it was closed or reset depends on what was left unread.
+        let _ = self.reader.read_to_end(&mut rest);
+        String::from_utf8(rest).unwrap()
+    }
+
     /// All that is still to come.
     pub fn rest(&mut self) -> String {
         std::iter::from_fn(|| Some(self.chunk()).filter(|chunk| !chunk.is_empty())).collect()

@@ -213,6 +213,63 @@ fn no_more_is_read_than_there_is_room_for() {
     assert_eq!(texts(&served.lane.take()), ["3"]);
 }
 
+/// More than the window of a client, and than is taken ahead of it.
+fn pages() -> String {
+    "word ".repeat(200_000)
+}
+
+#[test]
+fn calls_that_are_answered_keep_nobody_out_although_nobody_reads() {
+    let served = served_with(|settings| settings.max_calls = 3);
+    let mut talk = Talk::begin(&served);
+    let ask = |id| {
+        talk.ask("echo", id, &[id]);
+        served.lane.take()
+    };
+    let batches = ["1", "2", "3"].map(ask);
+    for batch in &batches {
+        served.lane.finish(batch, Ok(words(&[&pages()])));
+    }
+    let mut other = Talk::begin(&served);
+    other.ask("tell", "4", &["once"]);
+    let batch = served.lane.take();
+    served.lane.finish(&batch, Ok(words(&["upon"])));
+    assert_eq!(said(other.reply()), told("4", "upon", true));
+    for id in ["1", "2", "3"] {
+        assert_eq!(said(talk.reply()), told(id, &pages(), true));
+    }
+}
+
+#[test]
+fn a_stream_that_nobody_reads_is_given_up_with_all_its_calls() {
+    let served = served_with(|settings| settings.reply_timeout_ms = 50);
+    let mut talk = Talk::begin(&served);
+    talk.ask("tell", "1", &["once"]);
+    let told = served.lane.take();
+    talk.ask("echo", "2", &["two"]);
+    let batch = served.lane.take();
+    served.lane.finish(&batch, Ok(words(&[&pages()])));
+    served.lane.wait_until_left(&told);
+    served.wait_until_idle();
+}
+
+#[test]
+fn a_stream_whose_requests_take_their_time_goes_on() {
+    let served = served_with(|settings| settings.reply_timeout_ms = 1);
+    let mut talk = Talk::begin(&served);
+    for round in 0..100 {
+        let id = round.to_string();
+        talk.ask("tell", &id, &["once"]);
+        let batch = served.lane.take();
+        served.lane.item(&batch, "upon");
+        assert_eq!(said(talk.reply()), told(&id, "upon", false));
+        assert_eq!(served.post("/servables/story/echo", "", "").status, 400);
+        served.lane.end(&batch);
+    }
+    talk.close();
+    assert_eq!(talk.end(), ("0".into(), "".into()));
+}
+
 #[test]
 fn a_server_that_stops_ends_streams_on_which_nothing_runs() {
     let served = served();

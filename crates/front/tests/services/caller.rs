@@ -148,6 +148,17 @@ impl Caller {
         self.next_flagged().map(|(_, message)| message)
     }
 
+    /// Reads to the end; why the reply broke off, if it did.
+    pub fn broken(&mut self) -> Option<Reason> {
+        loop {
+            let body = self.body();
+            match wait(body.data())? {
+                Ok(data) => body.flow_control().release_capacity(data.len()).unwrap(),
+                Err(error) => return error.reason(),
+            }
+        }
+    }
+
     /// How the call ended; no message comes before.
     pub fn end(&mut self) -> End {
         assert_eq!(self.next(), None);

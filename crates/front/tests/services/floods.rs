@@ -9,18 +9,19 @@ use crate::caller::Caller;
 use crate::client::PATIENCE;
 use crate::served::{ok, served, Served};
 
-const HEADERS: u8 = 1;
+pub const HEADERS: u8 = 1;
 const DATA: u8 = 0;
 const RESET: u8 = 3;
-const SETTINGS: u8 = 4;
+pub const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
+pub const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 
 /// More of anything than is let pass.
 const FLOOD: u32 = 50_000;
 
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let mut frame = (payload.len() as u32).to_be_bytes()[1..].to_vec();
     frame.extend([kind, flags]);
     frame.extend(stream.to_be_bytes());
@@ -28,12 +29,17 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// The headers of a call of `/s.S/in`, without Huffman or any table.
+/// The headers of a call of `/s.S/in`.
 fn headers(stream: u32, flags: u8) -> Vec<u8> {
+    headers_of("/s.S/in", stream, flags)
+}
+
+/// The headers of a call, without Huffman or any table.
+pub fn headers_of(path: &str, stream: u32, flags: u8) -> Vec<u8> {
     let fields = [
         (":method", "POST"),
         (":scheme", "http"),
-        (":path", "/s.S/in"),
+        (":path", path),
         (":authority", "x"),
         ("content-type", "application/grpc"),
         ("te", "trailers"),
@@ -48,7 +54,7 @@ fn headers(stream: u32, flags: u8) -> Vec<u8> {
     frame(HEADERS, flags, stream, &block)
 }
 
-fn connect(served: &Served) -> TcpStream {
+pub fn connect(served: &Served) -> TcpStream {
     let mut socket = TcpStream::connect(&served.address).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     socket.set_write_timeout(Some(PATIENCE)).unwrap();
@@ -84,7 +90,7 @@ fn was_ended(socket: &mut TcpStream) -> bool {
 }
 
 /// Whoever floods, others are served.
-fn others_are_served(served: &Served) {
+pub fn others_are_served(served: &Served) {
     let mut caller = Caller::ask(served, "/s.S/unary", b"still");
     let call = served.take();
     assert_eq!(call.receive(), Received::Message("still".into()));

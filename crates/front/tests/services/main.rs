@@ -13,4 +13,5 @@ mod leaving;
 mod metadata;
 mod refusals;
 mod served;
+mod stalls;
 mod workers;

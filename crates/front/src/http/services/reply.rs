@@ -234,6 +234,13 @@ impl Streaming {
 }
 
 impl Source for Streaming {
+    fn poll_over(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        match &mut self.replied {
+            Some(Replied::Own(reply)) => reply.poll_over(context),
+            Some(Replied::BuiltIn(_)) | None => Poll::Pending,
+        }
+    }
+
     fn poll_chunks(&mut self, context: &mut Context<'_>) -> Poll<Option<Body>> {
         loop {
             if let Some(writing) = &mut self.writing {

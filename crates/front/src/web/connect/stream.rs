@@ -158,6 +158,10 @@ impl Reply {
 }
 
 impl Source for Reply {
+    fn poll_over(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.body.poll_over(context)
+    }
+
     fn poll_chunks(&mut self, context: &mut Context<'_>) -> Poll<Option<Body>> {
         loop {
             if let Some(ready) = self.ready.pop_front() {
