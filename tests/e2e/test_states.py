@@ -30,8 +30,12 @@ def server(tmp_path: Path) -> Iterator[Managed]:
     with managed(Sources(tmp_path), Retries(1, 60.0)) as server:
         break_version(tmp_path, 2)
         server.manager.look()
-        until(lambda: states(server.address, "m").get(2, (LOADING,))[0] == START and server.states()[2] == "START")
+        until(lambda: failed(server.address, "m", 2) and server.states()[2] == "START")
         yield server
+
+
+def failed(address: str, servable: str, version: int) -> bool:
+    return states(address, servable).get(version, (LOADING, 0, ""))[:2] == (START, INTERNAL)
 
 
 def index(address: str) -> list[tuple[str, str, str]]:
@@ -75,7 +79,7 @@ def test_a_version_that_failed_tells_why_and_is_no_reason_to_be_unhealthy(server
 def test_callers_of_a_servable_that_failed_are_told_why(server: Managed, tmp_path: Path, protocol: Protocol) -> None:
     break_version(tmp_path, 1, "n")
     server.manager.look()
-    until(lambda: states(server.address, "n").get(1, (LOADING,))[0] == START)
+    until(lambda: failed(server.address, "n", 1))
     with pytest.raises(Refused) as refused:
         protocol(server.address, "n.predict", [{"x": np.zeros(2, np.float32)}])
     assert "version 1: model.onnx: is no usable ONNX model" in str(refused.value)

@@ -28,7 +28,7 @@ fn taken(work: impl FnOnce()) -> usize {
     let _ = std::fs::write("/proc/self/clear_refs", "5");
     let before = status("VmRSS").max(status("VmHWM"));
     work();
-    status("VmHWM") - before
+    status("VmHWM").saturating_sub(before)
 }
 
 fn port(name: &str, dtype: DType) -> Port {

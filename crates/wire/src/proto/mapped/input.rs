@@ -131,59 +131,55 @@ impl<'a> Request<'a> {
         self.read(&leaf.form, values, &fields, port).map(Some)
     }
 
-    fn read(&self, form: &Form, mut values: Vec<Value>, fields: &Fields<'_>, port: &Port) -> Result<Tensor> {
+    fn read(&self, form: &Form, values: Vec<Value>, fields: &Fields<'_>, port: &Port) -> Result<Tensor> {
+        let textual = |text: &bool| port.dtype.unwrap_or(if *text { DType::Str } else { DType::Bytes });
         match form {
-            Form::Number(kind) => {
-                let number = last(kind, values, fields)?;
-                let dtype = port.dtype.unwrap_or(natural(kind));
-                let mut element = Vec::with_capacity(8);
-                number.write_element(dtype, &mut element).ok_or_else(|| self.too_large(port, number, dtype))?;
-                fixed(dtype, &[], element.into())
-            }
+            Form::Number(kind) => self.number(last(kind, values, fields)?, port.dtype.unwrap_or(natural(kind)), port),
             Form::Numbers(kind) => {
                 let (dtype, elements) = self.numbers(kind, values, fields, port)?;
                 self.shaped(port, dtype, elements)
             }
-            Form::Elements => {
-                let dtype = port.dtype.unwrap_or(DType::U8);
-                let bytes = values.pop().map(|value| fields.bytes(value)).transpose()?.unwrap_or_default();
-                if bytes.len() % dtype.size().unwrap_or(1) != 0 {
-                    return Err(self.wrong(port, &format!("{} bytes are no whole {dtype} elements", bytes.len())));
-                }
-                self.shaped(port, dtype, bytes)
-            }
+            Form::Elements => self.elements(last_bytes(values, fields)?, port),
             Form::Text(text) => {
-                let value = values.pop().map(|value| fields.bytes(value)).transpose()?.unwrap_or_default();
-                let dtype = port.dtype.unwrap_or(if *text { DType::Str } else { DType::Bytes });
+                let (dtype, value) = (textual(text), last_bytes(values, fields)?);
                 self.check_text(port, dtype, &value)?;
                 one(dtype, value)
             }
             Form::Texts(text) => {
-                let dtype = port.dtype.unwrap_or(if *text { DType::Str } else { DType::Bytes });
-                let texts = self.texts(port, dtype, values, fields)?;
+                let texts = self.texts(port, textual(text), values, fields)?;
                 let shape = shape_of(port, texts.len()).ok_or_else(|| self.count(port, texts.len()))?;
-                variable(dtype, &shape, texts)
+                variable(textual(text), &shape, texts)
             }
-            Form::Name(kind) => {
-                let number = last(kind, values, fields)?;
-                let names = kind.as_enum().ok_or_else(|| Error::internal("an enumeration that is none"))?;
-                let known = match number {
-                    Number::Int(number) => i32::try_from(number).ok().and_then(|number| names.get_value(number)),
-                    _ => None,
-                };
-                let known =
-                    known.ok_or_else(|| self.wrong(port, &format!("{number} is no value of {}", names.full_name())))?;
-                one(DType::Str, known.name().to_string().into())
-            }
-            Form::Message => {
-                // Several occurrences of a message are one, put together.
-                let mut pieces = values.into_iter().map(|value| fields.bytes(value)).collect::<Result<Vec<Bytes>>>()?;
-                let whole = if pieces.len() == 1 { pieces.pop().unwrap_or_default() } else { pieces.concat().into() };
-                one(DType::Bytes, whole)
-            }
+            Form::Name(kind) => self.name(kind, last(kind, values, fields)?, port),
+            Form::Message => one(DType::Bytes, put_together(values, fields)?),
             Form::Tensor { shape, values: elements } => self.tensor(shape, elements, values, fields, port),
             Form::Document => Err(Error::internal("a document is read by its parsed message")),
         }
+    }
+
+    fn number(&self, number: Number, dtype: DType, port: &Port) -> Result<Tensor> {
+        let mut element = Vec::with_capacity(8);
+        number.write_element(dtype, &mut element).ok_or_else(|| self.too_large(port, number, dtype))?;
+        fixed(dtype, &[], element.into())
+    }
+
+    fn elements(&self, bytes: Bytes, port: &Port) -> Result<Tensor> {
+        let dtype = port.dtype.unwrap_or(DType::U8);
+        match bytes.len() % dtype.size().unwrap_or(1) {
+            0 => self.shaped(port, dtype, bytes),
+            _ => Err(self.wrong(port, &format!("{} bytes are no whole {dtype} elements", bytes.len()))),
+        }
+    }
+
+    /// The name of an enumeration's value.
+    fn name(&self, kind: &Kind, number: Number, port: &Port) -> Result<Tensor> {
+        let names = kind.as_enum().ok_or_else(|| Error::internal("an enumeration that is none"))?;
+        let known = match number {
+            Number::Int(number) => i32::try_from(number).ok().and_then(|number| names.get_value(number)),
+            _ => None,
+        };
+        let unknown = || self.wrong(port, &format!("{number} is no value of {}", names.full_name()));
+        one(DType::Str, known.ok_or_else(unknown)?.name().to_string().into())
     }
 
     fn document(&self, leaf: &Leaf, port: &Port) -> Result<Option<Tensor>> {
@@ -239,25 +235,11 @@ impl<'a> Request<'a> {
             collect(&mut within.clone(), &[shape.number()], &[], &mut lengths)?;
             collect(&mut within.clone(), &[elements.number()], &[], &mut values)?;
         }
-        let mut dims: Vec<usize> = Vec::new();
-        for length in lengths {
-            Number::read(&shape.kind(), length, fields, &mut |number| {
-                let length = match number {
-                    Number::Int(length) => usize::try_from(length).ok().filter(|_| dims.len() < Port::MAX_ROW_RANK),
-                    _ => None,
-                };
-                dims.push(length.ok_or_else(|| self.wrong(port, &"its shape is none"))?);
-                Ok(())
-            })?;
-        }
-        let shape = Shape::new(dims.iter().copied());
-        if !port.admits(&dims) {
-            let given = dims.iter().map(|&dim| i64::try_from(dim).unwrap_or(i64::MAX)).collect();
-            return Err(Error::row_shape(self.servable, port, given, false));
-        }
+        let dims = self.dims(&shape.kind(), lengths, fields, port)?;
         let wrong_count = |given| {
             let (servable, input) = (self.servable.to_string(), port.name.clone());
-            Error::InputElements { servable, input, given, wanted: shape.elements().unwrap_or(usize::MAX) }
+            let wanted = Shape::new(dims.iter().copied()).elements().unwrap_or(usize::MAX);
+            Error::InputElements { servable, input, given, wanted }
         };
         match elements.kind() {
             kind @ (Kind::String | Kind::Bytes) => {
@@ -272,6 +254,26 @@ impl<'a> Request<'a> {
                 Tensor::fixed(dtype, Shape::batched(1, &dims), bytes).ok_or_else(|| wrong_count(given))
             }
         }
+    }
+
+    /// The shape that a message says it has, if the port takes it.
+    fn dims(&self, kind: &Kind, lengths: Vec<Value>, fields: &Fields<'_>, port: &Port) -> Result<Vec<usize>> {
+        let mut dims: Vec<usize> = Vec::new();
+        for length in lengths {
+            Number::read(kind, length, fields, &mut |number| {
+                let length = match number {
+                    Number::Int(length) => usize::try_from(length).ok().filter(|_| dims.len() < Port::MAX_ROW_RANK),
+                    _ => None,
+                };
+                dims.push(length.ok_or_else(|| self.wrong(port, &"its shape is none"))?);
+                Ok(())
+            })?;
+        }
+        if !port.admits(&dims) {
+            let given = dims.iter().map(|&dim| i64::try_from(dim).unwrap_or(i64::MAX)).collect();
+            return Err(Error::row_shape(self.servable, port, given, false));
+        }
+        Ok(dims)
     }
 
     fn shaped(&self, port: &Port, dtype: DType, elements: Bytes) -> Result<Tensor> {
@@ -334,6 +336,17 @@ fn last(kind: &Kind, mut values: Vec<Value>, fields: &Fields<'_>) -> Result<Numb
         })?;
     }
     Ok(number)
+}
+
+/// The same of text and bytes.
+fn last_bytes(mut values: Vec<Value>, fields: &Fields<'_>) -> Result<Bytes> {
+    Ok(values.pop().map(|value| fields.bytes(value)).transpose()?.unwrap_or_default())
+}
+
+/// One message: several occurrences of one are one, put together.
+fn put_together(values: Vec<Value>, fields: &Fields<'_>) -> Result<Bytes> {
+    let mut pieces = values.into_iter().map(|value| fields.bytes(value)).collect::<Result<Vec<Bytes>>>()?;
+    Ok(if pieces.len() == 1 { pieces.pop().unwrap_or_default() } else { pieces.concat().into() })
 }
 
 fn free(dims: &[Dim]) -> usize {
