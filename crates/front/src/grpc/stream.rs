@@ -223,10 +223,9 @@ impl Source for Conversation {
     }
 
     fn poll_over(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        match self.interruption(context) {
-            Some(error) => Poll::Ready(self.end(&error)),
-            None => Poll::Pending,
-        }
+        let Some(error) = self.interruption(context) else { return Poll::Pending };
+        self.end(&error);
+        Poll::Ready(())
     }
 
     fn trailers(&mut self) -> Option<HeaderMap> {
