@@ -14,6 +14,7 @@ def test_native_settings_are_in_bytes_and_milliseconds() -> None:
         "max_message_bytes": 2 * 1024**2,
         "max_header_bytes": 3 * 1024,
         "max_streams": 1000,
+        "max_connections": 10_000,
         "max_calls": 10_000,
         "max_bytes_in_flight": 1024**3,
         "header_timeout_ms": 250,

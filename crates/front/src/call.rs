@@ -10,9 +10,10 @@ use salver_engine::{clock, Permit, Version};
 use salver_wire::{details, Body, Exchange, GrpcReply, HttpReply, Target};
 use tokio::time::timeout_at;
 
+use crate::aside::{elsewhere, elsewhere_held, LENGTHY};
 use crate::metrics::Protocol;
 use crate::net::desk;
-use crate::outgoing::{hold_large, keep};
+use crate::outgoing::{hold_large, keep, weight};
 use crate::shared::Shared;
 
 /// The facts of a call that no protocol changes.
@@ -45,41 +46,30 @@ impl Reply for HttpReply {
 }
 
 /// Answers or refuses one exchange. Dropping the future cancels the call.
-pub async fn call<E>(shared: &Shared, mut exchange: E, facts: Facts<'_>) -> E::Reply
+pub async fn call<E>(shared: &Shared, exchange: E, facts: Facts<'_>) -> E::Reply
 where
-    E: Exchange,
-    E::Reply: Reply,
+    E: Exchange + Send + 'static,
+    E::Reply: Reply + Send + 'static,
 {
-    let (version, index) = match find(shared, &exchange) {
+    let found = find(shared, &exchange);
+    let (version, index) = match found {
         Ok(found) => found,
         Err(error) => {
             shared.metrics.calls.refused(facts.protocol, error.code());
             return exchange.refuse(&error);
         }
     };
-    let servable = version.servable();
-    let Some(method) = servable.methods.get(index) else {
-        return exchange.refuse(&Error::internal("a route to a method that is not there"));
-    };
-    let Facts { protocol, began, deadline, received, .. } = facts;
-    let asked = match method.sequence {
-        false => ask(&mut exchange, servable, index, facts),
-        true => Err(only_as_a_stream(servable, method)),
-    };
+    let Facts { protocol, began, deadline, received, headers, .. } = facts;
+    let binary = letters(protocol, headers, 1) == 0;
+    let (exchange, asked) = asked(exchange, &version, index, facts).await;
     let rows = asked.as_ref().map_or(0, |call| call.parts.iter().map(Part::rows).sum());
     let outcome = match asked {
         Ok(call) if call.parts.is_empty() => Ok(Answer::default()),
         Ok(call) => run(&version, call, deadline).await,
         Err(error) => Err(error),
     };
-    let outcome = outcome.and_then(|answer| Ok((hold_large(&shared.outgoing, &answer.items)?, answer)));
     let (code, mut reply) = match outcome {
-        Ok((held, answer)) => {
-            let code = code_of(&answer);
-            let mut reply = exchange.answer(servable, method, answer);
-            keep(held, reply.body());
-            (code, reply)
-        }
+        Ok(answer) => answered(shared, exchange, (&version, index), answer, binary).await,
         Err(error) => (error.code(), exchange.refuse(&error)),
     };
     let sent = reply.body().iter().map(Bytes::len).sum();
@@ -87,6 +77,101 @@ where
     meter.asked(rows);
     meter.finished(code, began.elapsed(), received, sent);
     reply
+}
+
+/// What an exchange asks of a method, which is read here if that is soon done.
+async fn asked<E>(
+    mut exchange: E,
+    version: &Arc<Version>,
+    index: usize,
+    facts: Facts<'_>,
+) -> (E, Result<desk::Call, Error>)
+where
+    E: Exchange + Send + 'static,
+{
+    let servable = version.servable();
+    let method = match servable.methods.get(index) {
+        Some(method) if !method.sequence => method,
+        Some(method) => return (exchange, Err(only_as_a_stream(servable, method))),
+        None => return (exchange, Err(Error::internal("a route to a method that is not there"))),
+    };
+    let parts = if is_lengthy(letters(facts.protocol, facts.headers, facts.received), facts.received) {
+        let version = Arc::clone(version);
+        let read = move |_: &mut Permit| {
+            let (servable, methods) = (version.servable(), &version.servable().methods);
+            let parts = methods.get(index).map(|method| exchange.parts(servable, method));
+            (exchange, parts.unwrap_or_else(|| Err(Error::internal("a call of no method"))))
+        };
+        let (back, parts) = elsewhere_held(facts.permit, read).await;
+        exchange = back;
+        parts
+    } else {
+        exchange.parts(servable, method)
+    };
+    let asked = parts.and_then(|parts| ready(&exchange, (servable, index), parts, facts));
+    (exchange, asked)
+}
+
+/// An answer in an exchange's words, which is written here if that is soon done, and its code.
+async fn answered<E>(
+    shared: &Shared,
+    exchange: E,
+    (version, index): (&Arc<Version>, usize),
+    answer: Answer,
+    binary: bool,
+) -> (Code, E::Reply)
+where
+    E: Exchange + Send + 'static,
+    E::Reply: Reply + Send + 'static,
+{
+    let weight = weight(&answer.items);
+    let held = match hold_large(&shared.outgoing, weight) {
+        Ok(held) => held,
+        Err(error) => return (error.code(), exchange.refuse(&error)),
+    };
+    let (code, version) = (code_of(&answer), Arc::clone(version));
+    let write = move || {
+        let servable = version.servable();
+        let mut reply = match servable.methods.get(index) {
+            Some(method) => exchange.answer(servable, method, answer),
+            None => exchange.refuse(&Error::internal("an answer of no method")),
+        };
+        keep(held, reply.body());
+        reply
+    };
+    match is_lengthy(if binary { 0 } else { weight }, weight) {
+        true => (code, elsewhere(write).await),
+        false => (code, write()),
+    }
+}
+
+/// Where a request of KServe over HTTP says how much of it is JSON; the rest is tensors.
+pub const JSON_LENGTH: &str = "inference-header-content-length";
+
+/// How many bytes of a request are text, number by number, which takes much longer to read than tensors.
+pub fn letters(protocol: Protocol, headers: &HeaderMap, received: usize) -> usize {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    match protocol {
+        Protocol::KserveHttp => match header(JSON_LENGTH) {
+            Some(length) => length.parse().map_or(0, |length: usize| length.min(received)),
+            None => received,
+        },
+        Protocol::Json | Protocol::TensorflowHttp(_) if header("content-type").is_some_and(is_binary) => 0,
+        Protocol::Json | Protocol::TensorflowHttp(_) | Protocol::MindsporeHttp => received,
+        _ => 0,
+    }
+}
+
+fn is_binary(kind: &str) -> bool {
+    ["image/", "application/octet-stream", "application/x-protobuf"].iter().any(|binary| kind.starts_with(binary))
+}
+
+/// So many bytes are lengthy also where most of them are passed on as they are.
+const MANY: usize = 1 << 20;
+
+/// Whether reading or writing so many bytes, so much of it text, would keep the other calls of a network thread waiting.
+pub fn is_lengthy(text: usize, bytes: usize) -> bool {
+    text >= LENGTHY || bytes >= MANY
 }
 
 /// Whom an exchange is for: a version, and the index of its method.
@@ -114,6 +199,17 @@ pub fn ask<E: Exchange>(
 ) -> Result<desk::Call, Error> {
     let contract = servable.methods.get(method).ok_or_else(|| Error::internal("a call of no method"))?;
     let parts = exchange.parts(servable, contract)?;
+    ready(exchange, (servable, method), parts, facts)
+}
+
+/// The call of a method with these parts.
+fn ready<E: Exchange>(
+    exchange: &E,
+    (servable, method): (&Servable, usize),
+    parts: Vec<Part>,
+    facts: Facts<'_>,
+) -> Result<desk::Call, Error> {
+    let contract = servable.methods.get(method).ok_or_else(|| Error::internal("a call of no method"))?;
     facts.permit.grow(excess(&parts, facts.received))?;
     let details = wants_details(servable, contract).then(|| {
         let headers = facts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));

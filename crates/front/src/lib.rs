@@ -1,5 +1,6 @@
 //! The network: listeners, TLS, HTTP/1.1 and HTTP/2 on one port, gRPC, health, metrics, limits.
 
+mod aside;
 mod call;
 mod grpc;
 mod http;

@@ -21,15 +21,16 @@ fn permit(outgoing: &Arc<Admission>, bytes: usize) -> Result<Permit, Error> {
     Ok(permit)
 }
 
-/// A permit for items that make a large reply.
-pub fn hold_large(outgoing: &Arc<Admission>, items: &[Item]) -> Result<Option<Permit>, Error> {
-    match weight(items) {
+/// A permit for items of this weight if they make a large reply.
+pub fn hold_large(outgoing: &Arc<Admission>, weight: usize) -> Result<Option<Permit>, Error> {
+    match weight {
         ..LARGE => Ok(None),
-        _ => hold(outgoing, items).map(Some),
+        _ => permit(outgoing, weight).map(Some),
     }
 }
 
-fn weight(items: &[Item]) -> usize {
+/// What items take in memory.
+pub fn weight(items: &[Item]) -> usize {
     let columns = items.iter().filter_map(|item| item.outcome.as_ref().ok()).flatten();
     columns.map(Tensor::weight).sum()
 }
@@ -41,6 +42,15 @@ pub fn keep(permit: Option<Permit>, body: &mut Body) {
         let bytes = std::mem::take(chunk);
         *chunk = Bytes::from_owner(Held { bytes, _permit: Arc::clone(&permit) });
     }
+}
+
+/// A page that was asked for: it counts if it is large, but not as a call's reply.
+pub fn page(pages: &Arc<Admission>, mut body: Body) -> Result<Body, Error> {
+    let size: usize = body.iter().map(Bytes::len).sum();
+    if size >= LARGE {
+        keep(Some(pages.hold(size as u64)?), &mut body);
+    }
+    Ok(body)
 }
 
 /// Bytes of a reply, which count if they are many.

@@ -1,7 +1,8 @@
+use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use http::header::{CONTENT_TYPE, DATE};
 use http::{HeaderMap, HeaderValue, Request, Response};
@@ -61,10 +62,28 @@ fn answer(shared: Arc<Shared>, peer: Arc<Peer>, request: Request<RequestBody>, b
 /// The same reply with its date, which gRPC does without.
 fn dated(mut response: Response<ReplyBody>) -> Response<ReplyBody> {
     if !is_grpc(response.headers()) {
-        let now = HeaderValue::try_from(fmt_http_date(SystemTime::now()));
-        now.into_iter().for_each(|now| drop(response.headers_mut().insert(DATE, now)));
+        date().into_iter().for_each(|date| drop(response.headers_mut().insert(DATE, date)));
     }
     response
+}
+
+thread_local! {
+    /// The second whose date was written last, and that date.
+    static WRITTEN: RefCell<Option<(u64, HeaderValue)>> = const { RefCell::new(None) };
+}
+
+/// What is written once a second, by each thread.
+fn date() -> Option<HeaderValue> {
+    let now = SystemTime::now();
+    let second = now.duration_since(UNIX_EPOCH).ok()?.as_secs();
+    WRITTEN.with_borrow_mut(|written| match written {
+        Some((of, date)) if *of == second => Some(date.clone()),
+        _ => {
+            let date = HeaderValue::try_from(fmt_http_date(now)).ok()?;
+            *written = Some((second, date.clone()));
+            Some(date)
+        }
+    })
 }
 
 fn is_grpc(headers: &HeaderMap) -> bool {

@@ -12,6 +12,8 @@ pub struct Settings {
     pub max_header_bytes: u32,
     /// The most concurrent requests of one HTTP/2 connection.
     pub max_streams: u32,
+    /// The most connections at once; more are closed as they come.
+    pub max_connections: u64,
     /// The most requests in flight, over all connections.
     pub max_calls: u64,
     /// The most bytes of requests in flight, over all connections.

@@ -51,8 +51,9 @@ impl Absent {
     }
 }
 
-const ASIDE_CALLS: u64 = 1000;
-const ASIDE_BYTES: u64 = 1 << 20;
+const ASIDE_BYTES: u64 = 64 << 20;
+/// What part of the memory for calls there is for pages as well.
+const PAGES: u64 = 4;
 
 /// What all network threads see.
 pub struct Shared {
@@ -63,6 +64,10 @@ pub struct Shared {
     pub outgoing: Arc<Admission>,
     /// For what must be answered however busy the server is: health.
     pub aside: Arc<Admission>,
+    /// Large pages that are not sent yet: metrics, and what is told of servables. They take no room from calls' replies.
+    pub pages: Arc<Admission>,
+    /// Connections of callers.
+    pub connections: Arc<Admission>,
     pub metrics: Metrics,
     /// Users' own gRPC services.
     pub services: ArcSwap<Services>,
@@ -90,7 +95,9 @@ impl Shared {
         let (leaving, _) = watch::channel(false);
         let (stopping, _) = watch::channel(false);
         let outgoing = Admission::new(u64::MAX, settings.max_bytes_in_flight);
-        let aside = Admission::new(ASIDE_CALLS, ASIDE_BYTES);
+        let aside = Admission::new(u64::MAX, ASIDE_BYTES);
+        let pages = Admission::new(u64::MAX, settings.max_bytes_in_flight / PAGES);
+        let connections = Admission::new(settings.max_connections, 0);
         let (absent, draining, reloads) = (ArcSwap::default(), AtomicBool::new(false), Reloads::default());
         Shared {
             settings,
@@ -98,6 +105,8 @@ impl Shared {
             admission,
             outgoing,
             aside,
+            pages,
+            connections,
             metrics,
             services: ArcSwap::default(),
             parts: Mutex::default(),

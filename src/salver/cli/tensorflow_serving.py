@@ -28,6 +28,7 @@ _EVERYWHERE = "0.0.0.0"
 _ADDED = (
     "max_message_mib",
     "max_streams",
+    "max_connections",
     "max_calls",
     "network_threads",
     "drain_timeout_s",

@@ -87,6 +87,7 @@ class Config:
     max_message_mib: int = _setting("100", whole_number(1, 2047), "MIB", "the largest request, in MiB")
     max_header_kib: int = _setting("16", whole_number(1, 1024), "KIB", "the largest request header, in KiB")
     max_streams: int = _setting("1000", _POSITIVE, "N", "requests at once on one HTTP/2 connection")
+    max_connections: int = _setting("10000", _POSITIVE, "N", "connections at once; more are closed as they come")
     max_calls: int = _setting("10000", _POSITIVE, "N", "calls in flight; more are refused")
     max_bytes_in_flight: int = _setting("1GiB", size, "SIZE", "bytes of requests in flight; more are refused")
     cors_origins: tuple[str, ...] = _setting(
@@ -206,6 +207,7 @@ def native_settings(config: Config, speaks: Speaks = "everything") -> str:
             "max_message_bytes": config.max_message_mib * 1024**2,
             "max_header_bytes": config.max_header_kib * 1024,
             "max_streams": config.max_streams,
+            "max_connections": config.max_connections,
             "max_calls": config.max_calls,
             "max_bytes_in_flight": config.max_bytes_in_flight,
             "header_timeout_ms": round(config.header_timeout_s * 1000),

@@ -15,7 +15,7 @@ use salver_wire::kserve::{self, grpc::Infer, metadata};
 use salver_wire::GrpcReply;
 
 use super::message::{request_encoding, Messages};
-use super::service::{deadline, grpc_response, receive, refuse, respond, unimplemented};
+use super::service::{deadline, grpc_response, paged, receive, refuse, respond, unimplemented};
 use super::stream::Conversation;
 use crate::call::call;
 use crate::http::body::ReplyBody;
@@ -48,10 +48,10 @@ pub async fn serve(
         _ => return unimplemented(&format!("/inference.GRPCInferenceService/{method}")),
     };
     let answered = match receive(shared, headers, body, began).await {
-        Ok(received) => answer(shared, received.message.clone()),
+        Ok(received) => answer(shared, received.message.clone()).and_then(|reply| paged(shared, reply)),
         Err(error) => Err(error),
     };
-    respond(headers, answered.unwrap_or_else(|error| refusal(&error))).await
+    respond(shared, headers, answered.unwrap_or_else(|error| refusal(&error))).await
 }
 
 async fn infer(shared: &Shared, headers: &HeaderMap, body: RequestBody, began: Instant) -> Response<ReplyBody> {
@@ -62,7 +62,7 @@ async fn infer(shared: &Shared, headers: &HeaderMap, body: RequestBody, began: I
     match Infer::parse(received.message.clone()) {
         Ok(exchange) => {
             let reply = call(shared, exchange, received.facts(Protocol::KserveGrpc, headers, began)).await;
-            respond(headers, reply).await
+            respond(shared, headers, reply).await
         }
         Err(error) => refuse(shared, Protocol::KserveGrpc, &error, refusal),
     }

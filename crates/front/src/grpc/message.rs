@@ -1,11 +1,13 @@
 //! gRPC's length-prefixed messages: one flag byte, four of length, then the message.
 
+use std::sync::Arc;
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::Body;
 use http_body_util::BodyExt;
 use salver_core::{aligned, Error};
-use salver_engine::Permit;
+use salver_engine::{Admission, Permit};
 use salver_wire::Body as Chunks;
 
 use crate::http::compression::{too_large, worthwhile, Encoding};
@@ -13,6 +15,8 @@ use crate::http::receive::Pieces;
 use crate::shared::Shared;
 
 const PREFIX: usize = 5;
+/// What a prefix can say.
+const LONGEST: u64 = u32::MAX as u64;
 
 /// The encoding that a request's messages may be in.
 pub fn request_encoding(headers: &HeaderMap) -> Result<Option<Encoding>, Error> {
@@ -49,7 +53,7 @@ where
         }
     };
     let message = gather(&mut pieces, prefix.length, first).await?;
-    prefix.plain(message, encoding, limit, pieces.permit).await
+    prefix.plain(message, encoding, pieces.permit).await
 }
 
 /// The messages of a stream of requests, one after the other.
@@ -80,8 +84,12 @@ where
     /// The inner error is of a message that was not let in, and is skipped. After any other error there are no more.
     pub async fn next(&mut self, shared: &Shared) -> Result<Option<Result<Arrived, Error>>, Error> {
         let Some(prefix) = self.prefix(shared.settings.max_message_bytes).await? else { return Ok(None) };
-        match shared.admission.admit() {
-            Ok(permit) => Ok(Some(Ok(self.message(shared, prefix, permit).await?))),
+        match shared.admission.knock() {
+            Ok(permit) => {
+                let mut arrived = self.message(shared, prefix, permit).await?;
+                let entered = arrived.permit.enter();
+                Ok(Some(entered.map(|()| arrived)))
+            }
             Err(error) => {
                 self.skip(prefix.length).await?;
                 Ok(Some(Err(error)))
@@ -91,20 +99,20 @@ where
 
     /// The same for messages of one call, which is in already. After an error there are no more.
     pub async fn next_held(&mut self, shared: &Shared) -> Result<Option<Arrived>, Error> {
-        self.next_under(shared.admission.hold(0)?, shared).await
+        let Some(prefix) = self.prefix(shared.settings.max_message_bytes).await? else { return Ok(None) };
+        self.message(shared, prefix, shared.admission.hold(0)?).await.map(Some)
     }
 
-    /// The same under this permit.
-    pub async fn next_under(&mut self, permit: Permit, shared: &Shared) -> Result<Option<Arrived>, Error> {
-        let Some(prefix) = self.prefix(shared.settings.max_message_bytes).await? else { return Ok(None) };
-        self.message(shared, prefix, permit).await.map(Some)
+    /// The same for messages of a reply, however large they are: their memory is that of replies on their way.
+    pub async fn next_of_reply(&mut self, shared: &Shared) -> Result<Option<Arrived>, Error> {
+        let Some(prefix) = self.prefix(LONGEST).await? else { return Ok(None) };
+        self.message(shared, prefix, shared.outgoing.hold(0)?).await.map(Some)
     }
 
     async fn message(&mut self, shared: &Shared, prefix: Prefix, mut permit: Permit) -> Result<Arrived, Error> {
-        let limit = shared.settings.max_message_bytes;
         let pieces = Pieces::new(&mut self.body, &mut permit, shared.settings.header_timeout());
         let message = part(pieces, &mut self.rest, prefix.length).await?;
-        let message = prefix.plain(message, self.encoding, limit, &mut permit).await?;
+        let message = prefix.plain(message, self.encoding, &mut permit).await?;
         Ok(Arrived { message, permit })
     }
 
@@ -171,24 +179,16 @@ fn lacks(missing: usize, length: usize) -> Error {
 struct Prefix {
     compressed: bool,
     length: usize,
+    /// What the message may be at most, also when it is unpacked.
+    limit: u64,
 }
 
 impl Prefix {
     /// The message as it was before it was compressed.
-    async fn plain(
-        self,
-        message: Bytes,
-        encoding: Option<Encoding>,
-        limit: u64,
-        permit: &mut Permit,
-    ) -> Result<Bytes, Error> {
+    async fn plain(self, message: Bytes, encoding: Option<Encoding>, permit: &mut Permit) -> Result<Bytes, Error> {
         match (self.compressed, encoding) {
             (false, _) => Ok(message),
-            (true, Some(encoding)) => {
-                let plain = encoding.decompress(message, limit).await?;
-                permit.grow(plain.len() as u64)?;
-                Ok(plain)
-            }
+            (true, Some(encoding)) => encoding.decompress(message, self.limit, permit).await,
             (true, None) => {
                 Err(Error::malformed("gRPC request", "its message is compressed, but no grpc-encoding is given"))
             }
@@ -205,7 +205,7 @@ fn split_prefix(mut data: Bytes, limit: u64) -> Result<(Prefix, Bytes), Error> {
     if length as u64 > limit {
         return Err(too_large(length as u64, limit));
     }
-    Ok((Prefix { compressed: flag == 1, length }, data))
+    Ok((Prefix { compressed: flag == 1, length, limit }, data))
 }
 
 async fn gather<B>(pieces: &mut Pieces<'_, B>, length: usize, first: Bytes) -> Result<Bytes, Error>
@@ -243,11 +243,11 @@ pub fn frame_message(body: Chunks) -> Chunks {
 }
 
 /// A reply's message with its prefix, compressed if that is worthwhile.
-pub async fn frame_compressed(body: Chunks, encoding: Encoding) -> Result<Chunks, Error> {
+pub async fn frame_compressed(body: Chunks, encoding: Encoding, outgoing: &Arc<Admission>) -> Result<Chunks, Error> {
     if !worthwhile(&body) {
         return Ok(prefixed(0, body));
     }
-    let (used, body) = encoding.compress(body).await?;
+    let (used, body) = encoding.compress(body, outgoing).await?;
     Ok(prefixed(u8::from(used.is_some()), body))
 }
 
@@ -269,7 +269,6 @@ const MERGED: usize = 4096;
 mod tests {
     use super::*;
     use http_body_util::Full;
-    use salver_engine::Admission;
     use std::collections::VecDeque;
     use std::convert::Infallible;
     use std::future::Future;
@@ -356,9 +355,13 @@ mod tests {
 
     #[test]
     fn large_replies_are_compressed_when_asked() {
-        let body = |size| Chunks::from_iter([Bytes::from(vec![0; size])]);
-        assert_eq!(block(frame_compressed(body(10), Encoding::Deflate)).unwrap()[0][0], 0);
-        let packed = block(frame_compressed(body(8000), Encoding::Deflate)).unwrap();
+        let outgoing = Admission::new(1, 1 << 20);
+        let framed = |size| {
+            let body = Chunks::from_iter([Bytes::from(vec![0; size])]);
+            block(frame_compressed(body, Encoding::Deflate, &outgoing)).unwrap()
+        };
+        assert_eq!(framed(10)[0][0], 0);
+        let packed = framed(8000);
         assert_eq!(packed[0][0], 1);
         let body = Bytes::from(packed.concat());
         let plain = block(read_from(Full::new(body), Some(Encoding::Deflate), 10_000)).unwrap();

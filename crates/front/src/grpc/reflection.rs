@@ -12,12 +12,14 @@ use salver_wire::reflection::answer;
 use salver_wire::Body;
 use tokio::time::timeout;
 
-use super::message::{frame_message, request_encoding, Messages};
+use super::message::{frame_message, request_encoding, Arrived, Messages};
 use super::service::grpc_response;
 use super::write_status;
+use crate::aside::elsewhere_held;
 use crate::http::body::{ReplyBody, Source};
 use crate::http::compression::too_large;
 use crate::http::request_body::RequestBody;
+use crate::outgoing::page;
 use crate::services::Status;
 use crate::shared::Shared;
 
@@ -56,7 +58,7 @@ struct Mirror {
 fn turn(shared: Arc<Shared>, mut messages: Messages<RequestBody>) -> Turn {
     Box::pin(async move {
         let answered = match request(&shared, &mut messages).await {
-            Ok(Some(request)) => reply(shared, request).await.map(Some).map_err(|error| Status::from(&error)),
+            Ok(Some(arrived)) => reply(shared, arrived).await.map(Some).map_err(|error| Status::from(&error)),
             Ok(None) => Ok(None),
             Err(status) => Err(status),
         };
@@ -64,7 +66,7 @@ fn turn(shared: Arc<Shared>, mut messages: Messages<RequestBody>) -> Turn {
     })
 }
 
-async fn request(shared: &Shared, messages: &mut Messages<RequestBody>) -> Result<Option<Bytes>, Status> {
+async fn request(shared: &Shared, messages: &mut Messages<RequestBody>) -> Result<Option<Arrived>, Status> {
     let longest = shared.settings.keep_alive() * IDLE_INTERVALS;
     let idle = |_| {
         let text = format!("no request came for {} s; begin another stream for the next", longest.as_secs());
@@ -75,18 +77,18 @@ async fn request(shared: &Shared, messages: &mut Messages<RequestBody>) -> Resul
         Some(arrived) if arrived.message.len() as u64 > LARGEST_REQUEST => {
             Err(Status::from(&too_large(arrived.message.len() as u64, LARGEST_REQUEST)))
         }
-        arrived => Ok(arrived.map(|arrived| arrived.message)),
+        arrived => Ok(arrived),
     }
 }
 
 /// The files of the built-in services are compiled when they are first asked for, beside the network threads.
-async fn reply(shared: Arc<Shared>, request: Bytes) -> Result<Body, Error> {
-    let answered = tokio::task::spawn_blocking(move || {
+async fn reply(shared: Arc<Shared>, arrived: Arrived) -> Result<Body, Error> {
+    let Arrived { message, mut permit } = arrived;
+    let answered = elsewhere_held(&mut permit, move |_| {
         let index = shared.services.load().index(shared.built_in()?);
-        answer(&index, request)
+        page(&shared.pages, Body::from_iter([Bytes::from(answer(&index, message)?)]))
     });
-    let answered = answered.await.map_err(|error| Error::internal(format!("reflection was cut short: {error}")))?;
-    Ok(frame_message(Body::from_iter([Bytes::from(answered?)])))
+    Ok(frame_message(answered.await?))
 }
 
 impl Source for Mirror {

@@ -17,6 +17,7 @@ use crate::http::receive::Pieces;
 use crate::http::request_body::RequestBody;
 use crate::metrics::Protocol;
 use crate::net::peer::Peer;
+use crate::outgoing::page;
 use crate::shared::Shared;
 
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
@@ -91,7 +92,7 @@ pub(super) async fn receive(
     body: RequestBody,
     began: Instant,
 ) -> Result<Received, Error> {
-    let mut permit = shared.admission.admit()?;
+    let mut permit = shared.admission.knock()?;
     let deadline = deadline(headers, began)?;
     let encoding = request_encoding(headers)?;
     let pieces = Pieces::new(body, &mut permit, shared.settings.header_timeout());
@@ -100,6 +101,7 @@ pub(super) async fn receive(
         None => reading.await?,
         Some(deadline) => timeout_at(deadline.into(), reading).await.unwrap_or(Err(Error::DeadlineExceeded))?,
     };
+    permit.enter()?;
     Ok(Received { message, deadline, permit })
 }
 
@@ -125,7 +127,7 @@ async fn predict(shared: &Shared, headers: &HeaderMap, body: RequestBody, began:
     match mindspore::Predict::parse(received.message.clone()) {
         Ok(exchange) => {
             let reply = call(shared, exchange, received.facts(Protocol::MindsporeGrpc, headers, began)).await;
-            respond(headers, reply).await
+            respond(shared, headers, reply).await
         }
         Err(error) => refuse(shared, Protocol::MindsporeGrpc, &error, mindspore::refuse),
     }
@@ -137,7 +139,7 @@ pub(super) fn refuse(shared: &Shared, protocol: Protocol, error: &Error, refuse:
 }
 
 async fn check_health(shared: Arc<Shared>, method: &str, body: RequestBody) -> Response<ReplyBody> {
-    let mut permit = match shared.aside.admit() {
+    let mut permit = match shared.aside.hold(0) {
         Ok(permit) => permit,
         Err(error) => return plain(canonical(&error)),
     };
@@ -175,10 +177,10 @@ pub(super) fn unimplemented(path: &str) -> Response<ReplyBody> {
 }
 
 /// A reply, in the encoding of the request where the caller takes that.
-pub(super) async fn respond(request: &HeaderMap, reply: GrpcReply) -> Response<ReplyBody> {
+pub(super) async fn respond(shared: &Shared, request: &HeaderMap, reply: GrpcReply) -> Response<ReplyBody> {
     let encoding = reply_encoding(request).filter(|_| reply.code == 0);
     let Some(encoding) = encoding else { return plain(reply) };
-    match frame_compressed(reply.body, encoding).await {
+    match frame_compressed(reply.body, encoding, &shared.outgoing).await {
         Ok(framed) => {
             let mut response = message_response(framed);
             response.headers_mut().insert(ENCODING, HeaderValue::from_static(encoding.name()));
@@ -186,6 +188,11 @@ pub(super) async fn respond(request: &HeaderMap, reply: GrpcReply) -> Response<R
         }
         Err(error) => status_only(error.code() as u32, &error.to_string()),
     }
+}
+
+/// The same reply, counted as what anybody may ask for and leave unread.
+pub(super) fn paged(shared: &Shared, reply: GrpcReply) -> Result<GrpcReply, Error> {
+    Ok(GrpcReply { body: page(&shared.pages, reply.body)?, ..reply })
 }
 
 /// A reply as it is.

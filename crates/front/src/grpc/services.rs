@@ -11,6 +11,7 @@ use bytes::BytesMut;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response};
 use salver_core::Error;
+use salver_engine::Admission;
 use salver_wire::Body as Chunks;
 use tokio::time::timeout_at;
 
@@ -49,7 +50,7 @@ pub async fn serve(
         }
     };
     match begin(&shared, request) {
-        Ok(reply) => respond(reply, accepted).await,
+        Ok(reply) => respond(reply, accepted, &shared.outgoing).await,
         Err(status) => ended(status),
     }
 }
@@ -68,7 +69,7 @@ async fn read(
 ) -> Result<Request, Error> {
     let protocol = protocol(&parts);
     let headers = parts.headers;
-    let mut permit = shared.admission.admit()?;
+    let mut permit = shared.admission.knock()?;
     let deadline = deadline(&headers, began)?;
     let encoding = request_encoding(&headers)?;
     let messages = if method.client_streams {
@@ -82,6 +83,7 @@ async fn read(
             Some(deadline) => timeout_at(deadline.into(), reading).await.unwrap_or(Err(Error::DeadlineExceeded))?,
         })
     };
+    permit.enter()?;
     Ok(Request { method, protocol, began, deadline, headers, peer, messages, permit })
 }
 
@@ -116,7 +118,7 @@ impl Accepted {
 }
 
 /// The response to a call: its head as soon as the handler has said something.
-async fn respond(mut reply: Reply, accepted: Accepted) -> Response<ReplyBody> {
+async fn respond(mut reply: Reply, accepted: Accepted, outgoing: &Arc<Admission>) -> Response<ReplyBody> {
     let mut first = Some(reply.next().await);
     let mut head = HeaderMap::new();
     let mut used = None;
@@ -132,10 +134,10 @@ async fn respond(mut reply: Reply, accepted: Accepted) -> Response<ReplyBody> {
             let framed = frame_message(Chunks::from_iter([bytes]));
             match now(&mut reply).await {
                 Some(Event::End(status)) => ReplyBody::chunks(framed).with_trailers(trailers(status)),
-                next => ReplyBody::stream(Streaming::new(reply, None).beginning(framed).then(next)),
+                next => ReplyBody::stream(Streaming::new(reply, None, outgoing).beginning(framed).then(next)),
             }
         }
-        next => ReplyBody::stream(Streaming::new(reply, used).then(next)),
+        next => ReplyBody::stream(Streaming::new(reply, used, outgoing).then(next)),
     };
     let mut response = grpc_response(body);
     if let Some(encoding) = used {
@@ -175,6 +177,7 @@ type Packing = Pin<Box<dyn Future<Output = Result<Chunks, Error>> + Send>>;
 struct Streaming {
     reply: Reply,
     encoding: Option<Encoding>,
+    outgoing: Arc<Admission>,
     /// What is ready to be sent.
     ready: Chunks,
     size: usize,
@@ -186,9 +189,9 @@ struct Streaming {
 }
 
 impl Streaming {
-    fn new(reply: Reply, encoding: Option<Encoding>) -> Streaming {
-        let (ready, small) = (Chunks::new(), BytesMut::new());
-        Streaming { reply, encoding, ready, size: 0, small, packing: None, end: None }
+    fn new(reply: Reply, encoding: Option<Encoding>, outgoing: &Arc<Admission>) -> Streaming {
+        let (outgoing, ready, small) = (Arc::clone(outgoing), Chunks::new(), BytesMut::new());
+        Streaming { reply, encoding, outgoing, ready, size: 0, small, packing: None, end: None }
     }
 
     fn beginning(mut self, framed: Chunks) -> Streaming {
@@ -209,7 +212,11 @@ impl Streaming {
                 let message = Chunks::from_iter([bytes]);
                 match self.encoding.filter(|_| compress) {
                     None => self.add(frame_message(message)),
-                    Some(encoding) => self.packing = Some(Box::pin(frame_compressed(message, encoding))),
+                    Some(encoding) => {
+                        let outgoing = Arc::clone(&self.outgoing);
+                        let packing = async move { frame_compressed(message, encoding, &outgoing).await };
+                        self.packing = Some(Box::pin(packing));
+                    }
                 }
             }
             Event::End(status) => self.end = Some(trailers(status)),

@@ -11,7 +11,7 @@ use salver_wire::tensorflow::{
 use salver_wire::GrpcReply;
 use tokio::time::timeout_at;
 
-use super::service::{receive, refuse, respond, unimplemented, Received};
+use super::service::{paged, receive, refuse, respond, unimplemented, Received};
 use crate::call::{call, find_target};
 use crate::http::body::ReplyBody;
 use crate::http::request_body::RequestBody;
@@ -59,7 +59,7 @@ pub async fn predictions(
         _ => metadata(shared, message),
     };
     match answered {
-        Ok(reply) => respond(headers, reply).await,
+        Ok(reply) => respond(shared, headers, reply).await,
         Err(error) => refuse(shared, protocol(method), &error, grpc_status),
     }
 }
@@ -110,7 +110,7 @@ fn metadata(shared: &Shared, message: Bytes) -> Result<GrpcReply, Error> {
     let request = MetadataRequest::parse(message)?;
     let found = request.target().and_then(|target| find_target(shared, &target));
     Ok(match found {
-        Ok((version, _)) => request.grpc(version.servable()),
+        Ok((version, _)) => paged(shared, request.grpc(version.servable()))?,
         Err(error) => request.refuse(&error),
     })
 }
@@ -129,9 +129,10 @@ pub async fn models(
     };
     let message = received.message.clone();
     let answered = match method {
-        "GetModelStatus" => {
-            StatusRequest::parse(message).map(|request| shared.with_statuses(|versions| request.grpc(versions)))
-        }
+        "GetModelStatus" => StatusRequest::parse(message).and_then(|request| {
+            let reply = shared.with_statuses(|versions| request.grpc(versions));
+            paged(shared, reply)
+        }),
         "HandleReloadConfigRequest" if rights == Rights::Administer || shared.settings.allow_reload => {
             match ReloadRequest::parse(message) {
                 Ok(request) => Ok(reload(shared, request, received.deadline).await),
@@ -142,7 +143,7 @@ pub async fn models(
         _ => return unimplemented(&format!("/tensorflow.serving.ModelService/{method}")),
     };
     match answered {
-        Ok(reply) => respond(headers, reply).await,
+        Ok(reply) => respond(shared, headers, reply).await,
         Err(error) => refuse(shared, OTHER, &error, grpc_status),
     }
 }

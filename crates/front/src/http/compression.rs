@@ -1,13 +1,18 @@
 //! gzip and deflate, for gRPC messages and HTTP bodies alike.
 
-use std::io::{Read, Write};
+use std::io::{Error as IoError, Read, Write};
+use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use flate2::read::{GzDecoder, ZlibDecoder};
 use flate2::write::{GzEncoder, ZlibEncoder};
 use flate2::Compression;
 use salver_core::Error;
+use salver_engine::{Admission, Permit};
 use salver_wire::Body;
+
+use crate::aside::{aside, elsewhere_held, LENGTHY};
+use crate::outgoing::counted;
 
 /// Replies below this size travel as they are: compressing them costs more than it saves.
 const WORTHWHILE: usize = 1024;
@@ -51,66 +56,75 @@ impl Encoding {
         Encoding::ALL.into_iter().find(|encoding| list.split(',').any(|entry| admits(entry, encoding.name())))
     }
 
-    /// The bytes that were compressed; at most `limit`, however small their compressed form is.
-    pub async fn decompress(self, compressed: Bytes, limit: u64) -> Result<Bytes, Error> {
+    /// The bytes that were compressed; at most `limit`, however small their compressed form is. `permit` holds that, and
+    /// grows with what comes out of it.
+    pub async fn decompress(self, compressed: Bytes, limit: u64, permit: &mut Permit) -> Result<Bytes, Error> {
         // Little may unpack to very much, so what is tried here is bounded by what comes out of it.
         let here = limit.min(LENGTHY as u64);
         if compressed.len() < LENGTHY {
-            match self.decompress_now(&compressed, here) {
+            match self.decompress_now(&compressed, here, permit) {
                 Err(Error::TooLarge { .. }) if here < limit => {}
                 done => return done,
             }
         }
-        elsewhere(move || self.decompress_now(&compressed, limit)).await?
+        elsewhere_held(permit, move |held| self.decompress_now(&compressed, limit, held)).await
     }
 
-    /// The compressed form of a reply, or the reply itself should compression fail.
-    pub async fn compress(self, body: Body) -> Result<(Option<Encoding>, Body), Error> {
-        let size = body.iter().map(Bytes::len).sum();
+    /// The compressed form of a reply, which counts as one, or the reply itself should compression fail.
+    pub async fn compress(self, body: Body, outgoing: &Arc<Admission>) -> Result<(Option<Encoding>, Body), Error> {
+        let (size, outgoing) = (body.iter().map(Bytes::len).sum(), Arc::clone(outgoing));
         aside(size, move || match self.compress_now(&body) {
-            Ok(packed) => (Some(self), packed),
-            Err(_) => (None, body),
+            Ok(packed) => Ok((Some(self), Body::from_iter([counted(&outgoing, packed)?]))),
+            Err(_) => Ok((None, body)),
         })
         .await
     }
 
-    fn decompress_now(self, compressed: &[u8], limit: u64) -> Result<Bytes, Error> {
-        let mut plain = BytesMut::with_capacity(compressed.len().saturating_mul(2).min(1 << 20)).writer();
+    fn decompress_now(self, compressed: &[u8], limit: u64, permit: &mut Permit) -> Result<Bytes, Error> {
+        let mut plain = Plain { bytes: BytesMut::new(), held: permit.beside() };
+        plain.bytes.reserve(compressed.len().saturating_mul(2).min(1 << 20));
         let read = match self {
             Encoding::Gzip => std::io::copy(&mut GzDecoder::new(compressed).take(limit + 1), &mut plain),
             Encoding::Deflate => std::io::copy(&mut ZlibDecoder::new(compressed).take(limit + 1), &mut plain),
         };
         match read {
             Ok(size) if size > limit => Err(too_large(size, limit)),
-            Ok(_) => Ok(plain.into_inner().freeze()),
-            Err(error) => Err(Error::malformed("compressed body", format!("it is not {}: {error}", self.name()))),
+            Ok(_) => {
+                permit.join(plain.held);
+                Ok(plain.bytes.freeze())
+            }
+            Err(error) => Err(error.downcast().unwrap_or_else(|error| {
+                Error::malformed("compressed body", format!("it is not {}: {error}", self.name()))
+            })),
         }
     }
 
-    fn compress_now(self, body: &Body) -> std::io::Result<Body> {
+    fn compress_now(self, body: &Body) -> std::io::Result<Bytes> {
         let mut packed = BytesMut::new().writer();
         match self {
             Encoding::Gzip => write_all(body, GzEncoder::new(&mut packed, Compression::fast()))?.finish()?,
             Encoding::Deflate => write_all(body, ZlibEncoder::new(&mut packed, Compression::fast()))?.finish()?,
         };
-        Ok(Body::from_iter([packed.into_inner().freeze()]))
+        Ok(packed.into_inner().freeze())
     }
 }
 
-/// Work on this many bytes would keep the other calls of a network thread waiting.
-pub const LENGTHY: usize = 64 * 1024;
-
-/// Does the work here if it is short, else on a thread kept for such things.
-pub async fn aside<T: Send + 'static>(bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
-    match bytes < LENGTHY {
-        true => Ok(work()),
-        false => elsewhere(work).await,
-    }
+/// What comes out of a compressed body, under a permit that grows with it.
+struct Plain {
+    bytes: BytesMut,
+    held: Permit,
 }
 
-async fn elsewhere<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| Error::internal(format!("compression was cut short: {error}")))
+impl Write for Plain {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.held.grow(bytes.len() as u64).map_err(IoError::other)?;
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// What a request larger than the limit is refused with.
@@ -139,11 +153,15 @@ mod tests {
         Body::from_iter([Bytes::from_static(text.as_bytes())])
     }
 
+    fn permit() -> Permit {
+        Admission::new(1, 1 << 24).admit().unwrap()
+    }
+
     #[test]
     fn what_is_compressed_comes_back() {
         for encoding in Encoding::ALL {
             let packed = encoding.compress_now(&body("a model on the tray")).unwrap();
-            assert_eq!(encoding.decompress_now(&packed[0], 100).unwrap(), "a model on the tray");
+            assert_eq!(encoding.decompress_now(&packed, 100, &mut permit()).unwrap(), "a model on the tray");
         }
     }
 
@@ -151,10 +169,23 @@ mod tests {
     fn a_small_body_that_unpacks_to_more_than_the_limit_is_refused() {
         let packed = Encoding::Gzip.compress_now(&Body::from_iter([Bytes::from(vec![0; 100_000])])).unwrap();
         assert!(matches!(
-            Encoding::Gzip.decompress_now(&packed[0], 99_999),
+            Encoding::Gzip.decompress_now(&packed, 99_999, &mut permit()),
             Err(Error::TooLarge { limit: 99_999, .. })
         ));
-        assert!(Encoding::Gzip.decompress_now(&packed[0], 100_000).is_ok());
+        assert!(Encoding::Gzip.decompress_now(&packed, 100_000, &mut permit()).is_ok());
+    }
+
+    #[test]
+    fn what_comes_out_of_a_body_counts_as_it_comes() {
+        let packed = Encoding::Gzip.compress_now(&Body::from_iter([Bytes::from(vec![0; 1 << 20])])).unwrap();
+        let admission = Admission::new(1, 1 << 20);
+        let mut permit = admission.admit().unwrap();
+        permit.grow(1).unwrap();
+        let refused = Encoding::Gzip.decompress_now(&packed, 1 << 24, &mut permit);
+        assert!(matches!(refused, Err(Error::Busy { .. })), "{refused:?}");
+        assert_eq!(admission.bytes(), 1, "what was refused is given back");
+        let mut enough = Admission::new(1, (1 << 20) + 1).admit().unwrap();
+        assert_eq!(Encoding::Gzip.decompress_now(&packed, 1 << 24, &mut enough).unwrap().len(), 1 << 20);
     }
 
     #[test]
@@ -162,18 +193,21 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         for size in [1, LENGTHY, LENGTHY + 1, 20 * LENGTHY] {
             let plain = Bytes::from(vec![7; size]);
-            let packed = Encoding::Gzip.compress_now(&Body::from_iter([plain.clone()])).unwrap().remove(0);
-            let unpack = |limit| runtime.block_on(Encoding::Gzip.decompress(packed.clone(), limit));
-            assert_eq!(unpack(size as u64).unwrap(), plain);
+            let packed = Encoding::Gzip.compress_now(&Body::from_iter([plain.clone()])).unwrap();
+            let admission = Admission::new(1, 1 << 24);
+            let mut permit = admission.admit().unwrap();
+            let mut unpack = |limit| runtime.block_on(Encoding::Gzip.decompress(packed.clone(), limit, &mut permit));
             let limit = size as u64 - 1;
             assert_eq!(unpack(limit), Err(too_large(size as u64, limit)));
+            assert_eq!(unpack(size as u64).unwrap(), plain);
+            assert_eq!(admission.bytes(), size as u64);
         }
     }
 
     #[test]
     fn bytes_that_are_not_compressed_are_malformed() {
         for encoding in Encoding::ALL {
-            assert!(matches!(encoding.decompress_now(b"plain", 100), Err(Error::Malformed { .. })));
+            assert!(matches!(encoding.decompress_now(b"plain", 100, &mut permit()), Err(Error::Malformed { .. })));
         }
     }
 

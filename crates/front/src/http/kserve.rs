@@ -5,6 +5,7 @@ use std::time::Instant;
 use http::request::Parts;
 use http::Method;
 use salver_core::Error;
+use salver_engine::Permit;
 use salver_wire::kserve::http::{Generate, Infer};
 use salver_wire::kserve::index::IndexRequest;
 use salver_wire::kserve::{self, metadata};
@@ -12,8 +13,9 @@ use salver_wire::HttpReply;
 
 use super::events::reply_by_events;
 use super::request_body::RequestBody;
-use super::routes::{get, header, not_found, receive, refused, wrong_method, Received, Reply};
-use crate::call::call;
+use super::routes::{get, header, not_found, paged, receive, refused, wrong_method, Received, Reply};
+use crate::aside::elsewhere_held;
+use crate::call::{call, is_lengthy, letters, JSON_LENGTH};
 use crate::metrics::Protocol;
 use crate::sequence::Stream;
 use crate::shared::Shared;
@@ -22,17 +24,17 @@ const HTTP: Protocol = Protocol::KserveHttp;
 
 pub async fn answer(shared: &Shared, path: &[&str], head: &Parts, body: RequestBody, began: Instant) -> Reply {
     let (model, version, rest) = match path {
-        [] | [""] => return get(head, || metadata::http(&metadata::server(env!("CARGO_PKG_VERSION")))).into(),
-        ["health", "live"] => return get(head, || metadata::health(true)).into(),
+        [] | [""] => return get(shared, head, || metadata::http(&metadata::server(env!("CARGO_PKG_VERSION")))).into(),
+        ["health", "live"] => return get(shared, head, || metadata::health(true)).into(),
         ["repository", "index"] => return index(shared, head, body).await.into(),
-        ["health", "ready"] => return get(head, || metadata::health(shared.is_ready())).into(),
+        ["health", "ready"] => return get(shared, head, || metadata::health(shared.is_ready())).into(),
         ["models", model, "versions", version, rest @ ..] => (*model, Some(*version), rest),
         ["models", model, rest @ ..] => (*model, None, rest),
         _ => return not_found().into(),
     };
     match rest {
-        [] => get(head, || describe(shared, model, version)).into(),
-        ["ready"] => get(head, || ready(shared, model, version)).into(),
+        [] => get(shared, head, || describe(shared, model, version)).into(),
+        ["ready"] => get(shared, head, || ready(shared, model, version)).into(),
         ["infer"] => infer(shared, (model, version), head, body, began).await.into(),
         ["generate"] => generate(shared, (model, version), head, body, began).await.into(),
         ["generate_stream"] => generate_stream(shared, (model, version), head, body, began).await,
@@ -55,11 +57,20 @@ async fn infer(shared: &Shared, named: Named<'_>, head: &Parts, body: RequestBod
         Ok(received) => received,
         Err(reply) => return reply,
     };
-    let json_length = header(&head.headers, "inference-header-content-length");
-    match Infer::parse(named.0, named.1, json_length, received.body.clone()) {
+    match parse(named, head, &mut received).await {
         Ok(exchange) => call(shared, exchange, received.facts(HTTP, &head.headers, began)).await,
         Err(error) => refused(shared, HTTP, &error, refusal),
     }
+}
+
+async fn parse((model, version): Named<'_>, head: &Parts, received: &mut Received) -> Result<Infer, Error> {
+    let (json_length, body) = (header(&head.headers, JSON_LENGTH), received.body.clone());
+    if !is_lengthy(letters(HTTP, &head.headers, body.len()), 0) {
+        return Infer::parse(model, version, json_length, body);
+    }
+    let (model, version, json_length) = (model.to_owned(), version.map(String::from), json_length.map(String::from));
+    let parse = move |_: &mut Permit| Infer::parse(&model, version.as_deref(), json_length.as_deref(), body);
+    elsewhere_held(&mut received.permit, parse).await
 }
 
 async fn generate(shared: &Shared, named: Named<'_>, head: &Parts, body: RequestBody, began: Instant) -> HttpReply {
@@ -91,7 +102,7 @@ async fn index(shared: &Shared, head: &Parts, body: RequestBody) -> HttpReply {
         Err(reply) => return reply,
     };
     match IndexRequest::parse_http(&received.body) {
-        Ok(request) => shared.with_index(|versions| request.http(versions)),
+        Ok(request) => paged(shared, shared.with_index(|versions| request.http(versions))),
         Err(error) => refused(shared, HTTP, &error, refusal),
     }
 }

@@ -11,6 +11,7 @@ use salver_wire::HttpReply;
 use super::body::ReplyBody;
 use super::request_body::RequestBody;
 use super::routes::{receive, response};
+use crate::aside::aside_held;
 use crate::call::call;
 use crate::metrics::Protocol;
 use crate::shared::Shared;
@@ -39,6 +40,10 @@ async fn answer(shared: &Shared, head: &Parts, body: RequestBody, began: Instant
             let exchange = Call::new(address, received.body.clone());
             call(shared, exchange, received.facts(Protocol::MindsporeHttp, &head.headers, began)).await
         }
-        Err(text) => rest::unreadable(&received.body).unwrap_or_else(|| rest::refuse(&text)),
+        Err(text) => {
+            let (body, size) = (received.body.clone(), received.body.len());
+            let unreadable = aside_held(&mut received.permit, size, move |_| rest::unreadable(&body)).await;
+            unreadable.unwrap_or_else(|| rest::refuse(&text))
+        }
     }
 }

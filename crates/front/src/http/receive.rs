@@ -43,6 +43,7 @@ where
         }
         let stalled =
             |_| Error::malformed("request body", "it stopped arriving; --header-timeout-s bounds its pauses too");
+        self.permit.wait()?;
         let began = Instant::now();
         let frame = timeout(self.pace.left(), frame).await.map_err(stalled)?;
         self.pace.paused(began.elapsed());
@@ -100,9 +101,7 @@ where
         first = gather(&mut pieces, first, whole, limit).await?;
     }
     let Some(encoding) = encoding else { return Ok(first) };
-    let plain = encoding.decompress(first, limit).await?;
-    permit.grow(plain.len() as u64)?;
-    Ok(plain)
+    encoding.decompress(first, limit, permit).await
 }
 
 /// Reads on for a while what nobody wants, so that a client over HTTP/1 that is still sending gets to read its

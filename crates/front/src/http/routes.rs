@@ -22,6 +22,7 @@ use super::services::{self, Asked};
 use crate::call::{call, Facts};
 use crate::metrics::{Protocol, CONTENT_TYPE as METRICS_TYPE, TENSORFLOW_CONTENT_TYPE as TENSORFLOW_METRICS_TYPE};
 use crate::net::peer::Peer;
+use crate::outgoing::page;
 use crate::sequence::Stream;
 use crate::shared::Shared;
 
@@ -36,13 +37,13 @@ pub async fn serve(
     let encoding = header(&head.headers, "accept-encoding").and_then(Encoding::accepted);
     let path = head.uri.path().to_owned();
     let reply = match shared.settings.tensorflow_metrics.as_deref().filter(|named| *named == path) {
-        Some(_) => get(&head, || page(shared.metrics.render_tensorflow(), TENSORFLOW_METRICS_TYPE)).into(),
+        Some(_) => get(&shared, &head, || metrics(shared.metrics.render_tensorflow(), TENSORFLOW_METRICS_TYPE)).into(),
         None => reply(Asked { shared: &shared, peer: &peer, head: &head, began }, &path, body).await,
     };
     match reply {
-        Reply::Whole(reply) => respond(reply, encoding).await,
+        Reply::Whole(reply) => respond(&shared, reply, encoding).await,
         Reply::With(reply, headers) => {
-            let mut response = respond(reply, encoding).await;
+            let mut response = respond(&shared, reply, encoding).await;
             response.headers_mut().extend(headers);
             response
         }
@@ -53,8 +54,8 @@ pub async fn serve(
 async fn reply(asked: Asked<'_>, path: &str, body: RequestBody) -> Reply {
     let Asked { shared, head, began, .. } = asked;
     match path.trim_end_matches('/').split_once('/').map_or("", |(_, path)| path) {
-        "" | "servables" => get(head, || shared.with_listing(json::listing)).into(),
-        "metrics" => get(head, || page(shared.metrics.render(), METRICS_TYPE)).into(),
+        "" | "servables" => get(shared, head, || shared.with_listing(json::listing)).into(),
+        "metrics" => get(shared, head, || metrics(shared.metrics.render(), METRICS_TYPE)).into(),
         path if is_own(path) => answer(shared, path, head, body, began).await,
         // Users' own services come before what other servers' clients know.
         path => match services::find(shared, head) {
@@ -108,7 +109,7 @@ async fn answer_json(shared: &Shared, path: &str, head: &Parts, body: RequestBod
     };
     match head.method {
         Method::GET | Method::HEAD if address.version.is_none() && address.method.is_none() => {
-            return shared.with_listing(|listed| json::describe(&address.servable, listed)).into();
+            return paged(shared, shared.with_listing(|listed| json::describe(&address.servable, listed))).into();
         }
         Method::POST => {}
         _ => return wrong_method("POST").into(),
@@ -168,16 +169,17 @@ where
     B: HttpBody<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
 {
-    let mut permit = shared.admission.admit()?;
+    let mut permit = shared.admission.knock()?;
     let encoding = match header(&head.headers, "content-encoding") {
         Some(name) => Encoding::named(name)?,
         None => None,
     };
     let body = read_body(body, encoding, &shared.settings, &mut permit).await?;
+    permit.enter()?;
     Ok(Received { body, permit, timeout: shared.settings.http_timeout() })
 }
 
-fn page(rendered: Result<String, std::fmt::Error>, kind: &str) -> HttpReply {
+fn metrics(rendered: Result<String, std::fmt::Error>, kind: &str) -> HttpReply {
     match rendered {
         Ok(text) => HttpReply { status: 200, headers: vec![("content-type", kind.into())], body: whole(text) },
         Err(error) => json::refuse(&Error::internal(format!("metrics cannot be rendered: {error}"))),
@@ -194,10 +196,18 @@ pub(super) fn refused(
     refuse(error)
 }
 
-pub(super) fn get(head: &Parts, answer: impl FnOnce() -> HttpReply) -> HttpReply {
+pub(super) fn get(shared: &Shared, head: &Parts, answer: impl FnOnce() -> HttpReply) -> HttpReply {
     match head.method {
-        Method::GET | Method::HEAD => answer(),
+        Method::GET | Method::HEAD => paged(shared, answer()),
         _ => wrong_method("GET"),
+    }
+}
+
+/// The same reply, counted as what anybody may ask for and leave unread.
+pub(super) fn paged(shared: &Shared, reply: HttpReply) -> HttpReply {
+    match page(&shared.pages, reply.body) {
+        Ok(body) => HttpReply { body, ..reply },
+        Err(error) => json::refuse(&error),
     }
 }
 
@@ -229,10 +239,10 @@ fn segments(path: &str) -> Result<Vec<String>, Error> {
     path.split('/').map(decode).collect()
 }
 
-async fn respond(reply: HttpReply, encoding: Option<Encoding>) -> Response<ReplyBody> {
+async fn respond(shared: &Shared, reply: HttpReply, encoding: Option<Encoding>) -> Response<ReplyBody> {
     let (encoding, body) = match encoding.filter(|_| compressible(&reply)) {
         None => (None, reply.body),
-        Some(encoding) => match encoding.compress(reply.body).await {
+        Some(encoding) => match encoding.compress(reply.body, &shared.outgoing).await {
             Ok(compressed) => compressed,
             Err(error) => return response(json::refuse(&error)),
         },

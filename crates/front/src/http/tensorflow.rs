@@ -9,8 +9,9 @@ use salver_wire::tensorflow::{http_reply, listing, MetadataRequest, Spec, Status
 use salver_wire::HttpReply;
 
 use super::request_body::RequestBody;
-use super::routes::{header, receive, refused, Received};
-use crate::call::{call, find_target};
+use super::routes::{header, paged, receive, refused, Received};
+use crate::aside::aside_held;
+use crate::call::{call, find_target, letters};
 use crate::metrics::{Api, Protocol};
 use crate::shared::Shared;
 
@@ -30,10 +31,10 @@ pub async fn answer(shared: &Shared, head: &Parts, body: RequestBody, began: Ins
         Ok(Route::Predict(address)) => infer(shared, (None, address), head, body, began).await,
         Ok(Route::Infer(task, address)) => infer(shared, (Some(task), address), head, body, began).await,
         Ok(Route::Status(address)) => {
-            shared.with_statuses(|versions| StatusRequest::at(address.clone()).http(versions))
+            paged(shared, shared.with_statuses(|versions| StatusRequest::at(address.clone()).http(versions)))
         }
         Ok(Route::Metadata(address)) => metadata(shared, address),
-        Ok(Route::Models) => shared.with_statuses(listing),
+        Ok(Route::Models) => paged(shared, shared.with_statuses(listing)),
         Err(error) => http_reply(&error),
     }
 }
@@ -42,7 +43,7 @@ fn metadata(shared: &Shared, address: Spec) -> HttpReply {
     let request = MetadataRequest::at(address);
     let found = request.target().and_then(|target| find_target(shared, &target));
     match found {
-        Ok((version, _)) => request.http(version.servable()),
+        Ok((version, _)) => paged(shared, request.http(version.servable())),
         Err(error) => request.refuse_http(&error),
     }
 }
@@ -72,12 +73,24 @@ async fn answered(
     began: Instant,
 ) -> Result<HttpReply, Error> {
     let binary = is_protobuf(header(&head.headers, "content-type").unwrap_or_default());
-    let body = received.body.clone();
-    let facts = received.facts(protocol(what), &head.headers, began);
+    let (body, size) = (received.body.clone(), letters(protocol(what), &head.headers, received.body.len()));
+    let permit = &mut received.permit;
     Ok(match (what, binary) {
-        (None, false) => call(shared, Predict::parse(address, body)?, facts).await,
-        (Some(task), false) => call(shared, Inference::parse(task, address, body)?, facts).await,
-        (None, true) => call(shared, Binary::predict(address, body)?, facts).await,
-        (Some(task), true) => call(shared, Binary::infer(task, address, body)?, facts).await,
+        (None, false) => {
+            let exchange = aside_held(permit, size, move |_| Predict::parse(address, body)).await?;
+            call(shared, exchange, received.facts(protocol(what), &head.headers, began)).await
+        }
+        (Some(task), false) => {
+            let exchange = aside_held(permit, size, move |_| Inference::parse(task, address, body)).await?;
+            call(shared, exchange, received.facts(protocol(what), &head.headers, began)).await
+        }
+        (None, true) => {
+            let exchange = Binary::predict(address, body)?;
+            call(shared, exchange, received.facts(protocol(what), &head.headers, began)).await
+        }
+        (Some(task), true) => {
+            let exchange = Binary::infer(task, address, body)?;
+            call(shared, exchange, received.facts(protocol(what), &head.headers, began)).await
+        }
     })
 }

@@ -40,6 +40,14 @@ pub enum Socket {
 
 /// Serves one connection until either side ends it, or the server retires and its calls are answered.
 pub async fn serve_connection(shared: Arc<Shared>, socket: Socket, tls: Option<Tls>, rights: Rights) {
+    let place = match rights {
+        Rights::Call => shared.connections.admit().map(Some),
+        Rights::Administer => Ok(None),
+    };
+    let Ok(_place) = place else {
+        let most = shared.settings.max_connections;
+        return report::event(format_args!("a connection beyond {most} was closed; --max-connections sets the limit"));
+    };
     let served = match socket {
         Socket::Tcp(stream) => match adopt_tcp(stream) {
             Ok((stream, address)) => secure(shared, stream, tls, (address, rights)).await,

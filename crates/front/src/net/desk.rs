@@ -16,6 +16,7 @@ use salver_engine::{Caller, Delivery, Mailbox, NewCall, Permit, Version};
 use tokio::sync::{oneshot, Notify};
 
 use super::arrivals::Line;
+use super::burst;
 use super::inbox::Inbox;
 use crate::services::local::open_home;
 
@@ -145,13 +146,8 @@ impl Desk {
     }
 
     fn flush(&self) {
-        let mut burst = std::mem::take(&mut *self.burst.borrow_mut());
-        while let Some((version, _)) = burst.first() {
-            let version = Arc::clone(version);
-            let (same, rest): (Vec<_>, Vec<_>) = burst.into_iter().partition(|(other, _)| Arc::ptr_eq(other, &version));
-            version.submit(same.into_iter().map(|(_, call)| call).collect());
-            burst = rest;
-        }
+        let burst = std::mem::take(&mut *self.burst.borrow_mut());
+        burst::hand_over(burst, |version, calls| version.submit(calls));
     }
 
     fn hand_out(&self, deliveries: Vec<Delivery>) {

@@ -35,6 +35,7 @@ use write_through;
 pub mod address;
 pub mod arrivals;
 mod authority;
+pub mod burst;
 pub mod caller;
 pub mod connection;
 pub mod desk;

@@ -21,8 +21,11 @@ pub struct Method {
     /// Whether it was declared; otherwise its path is a stranger's word.
     pub declared: bool,
     /// Where its calls are counted, by protocol.
-    pub(crate) meters: [OnceLock<Meter>; Protocol::OWN.len()],
+    pub(crate) meters: Arc<Meters>,
 }
+
+/// One for each protocol, made when it is first wanted.
+pub(crate) type Meters = [OnceLock<Meter>; Protocol::OWN.len()];
 
 /// Who answers calls.
 #[derive(Clone)]
@@ -37,7 +40,7 @@ pub enum Backend {
 
 impl Method {
     pub fn new(path: impl Into<Arc<str>>, client_streams: bool, server_streams: bool, backend: Backend) -> Method {
-        let meters = Default::default();
+        let meters = Arc::default();
         Method { path: path.into(), client_streams, server_streams, backend, declared: true, meters }
     }
 
@@ -53,6 +56,8 @@ pub struct Services {
     methods: HashMap<Arc<str>, Arc<Method>>,
     /// Who is asked about all other paths.
     others: Option<Backend>,
+    /// Where all calls of those are counted together.
+    strangers: Arc<Meters>,
     descriptions: Vec<Arc<Description>>,
     /// Made when somebody asks for it.
     index: OnceLock<Arc<Index>>,
@@ -104,7 +109,8 @@ impl Services {
             return Some(Arc::clone(method));
         }
         let backend = self.others.clone()?;
-        Some(Arc::new(Method { declared: false, ..Method::new(path, true, true, backend) }))
+        let (path, meters) = (path.into(), Arc::clone(&self.strangers));
+        Some(Arc::new(Method { path, client_streams: true, server_streams: true, backend, declared: false, meters }))
     }
 
     /// Whether a service of this name has methods.
@@ -131,5 +137,21 @@ impl Services {
     /// All declared methods, in no order.
     pub fn methods(&self) -> impl Iterator<Item = &Arc<Method>> {
         self.methods.values()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::local::Queue;
+    use super::*;
+
+    #[test]
+    fn what_strangers_ask_for_is_counted_in_one_place() {
+        let local = || Backend::Local(Queue::new(1));
+        let services = Services::new([Method::new("/s.S/known", false, false, local())], Some(local()));
+        let find = |path: &str| services.find(path).unwrap();
+        let (one, other, known) = (find("/a.A/one"), find("/b.B/other"), find("/s.S/known"));
+        assert!(!one.declared && Arc::ptr_eq(&one.meters, &other.meters));
+        assert!(known.declared && !Arc::ptr_eq(&one.meters, &known.meters));
     }
 }

@@ -21,11 +21,18 @@ pub fn wait<T>(work: impl Future<Output = T>) -> T {
 
 /// A connection that ends with its streams, or with the server.
 pub fn connect(address: String) -> (SendRequest<Bytes>, PingPong) {
+    connect_with(address, |_| {})
+}
+
+pub fn connect_with(address: String, change: impl FnOnce(&mut Builder)) -> (SendRequest<Bytes>, PingPong) {
     let (sender, receiver) = channel();
+    let mut builder = Builder::new();
+    // It bears with messages however small.
+    builder.data_frame_budget(1 << 40);
+    change(&mut builder);
     let live = async move |sender: Sender<_>| {
         let socket = TcpStream::connect(address).await.unwrap();
-        // It bears with messages however small.
-        let (client, mut connection) = Builder::new().data_frame_budget(1 << 40).handshake(socket).await.unwrap();
+        let (client, mut connection) = builder.handshake(socket).await.unwrap();
         let pings = connection.ping_pong().unwrap();
         sender.send((client, pings)).unwrap();
         connection.await.ok();

@@ -8,6 +8,7 @@ mod details;
 mod events;
 mod generate;
 mod lane;
+mod lengthy;
 mod limits;
 mod served;
 mod streams;

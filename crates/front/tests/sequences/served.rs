@@ -60,6 +60,7 @@ pub fn served_with(change: impl FnOnce(&mut Settings)) -> Served {
         max_message_bytes: 1 << 20,
         max_header_bytes: 16 << 10,
         max_streams: 100,
+        max_connections: 1000,
         behind_front: false,
         max_calls: 100,
         max_bytes_in_flight: 1 << 24,

@@ -14,4 +14,5 @@ mod metadata;
 mod refusals;
 mod served;
 mod stalls;
+mod unread;
 mod workers;

@@ -34,7 +34,7 @@ pub fn served_with(limit: u64, change: impl FnOnce(&mut Settings)) -> Served {
 
 fn served_by(queue: Arc<Queue>, change: impl FnOnce(&mut Settings)) -> Served {
     let mut settings = serde_json::from_str(
-        r#"{"max_message_bytes": 10000000, "max_header_bytes": 16384, "max_streams": 100, "max_calls": 100,
+        r#"{"max_message_bytes": 10000000, "max_header_bytes": 16384, "max_streams": 100, "max_connections": 1000, "max_calls": 100,
             "max_bytes_in_flight": 100000000, "header_timeout_ms": 10000, "keep_alive_ms": 30000,
             "reply_timeout_ms": 60000, "network_threads": 1}"#,
     )

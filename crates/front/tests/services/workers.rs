@@ -1,7 +1,7 @@
 //! Services that worker processes answer. Here these are servers of the test's own.
 
 use std::net::Shutdown;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -341,6 +341,48 @@ fn a_worker_that_cannot_be_reached_is_passed_over() {
     answer(&team.workers[0].1, "there");
     assert_eq!(caller.next().unwrap(), "there");
     assert_eq!(team.table.sockets(), [team.workers[0].0.clone()]);
+    team.idle();
+}
+
+#[test]
+fn a_worker_that_cannot_be_reached_for_now_is_not_lost() {
+    let team = team(1);
+    let (late, worker) = (socket(), served_behind());
+    // As with too few descriptors: why it fails says nothing of the worker.
+    let _deaf = UnixDatagram::bind(&late).unwrap();
+    team.table.add(&late);
+    for _ in 0..3 {
+        let mut caller = Caller::ask(&team.front, "/s.S/unary", b"");
+        answer(&team.workers[0].1, "there");
+        assert_eq!(caller.next().unwrap(), "there");
+    }
+    team.table.remove(&team.workers[0].0);
+    let (code, text) = Caller::ask(&team.front, "/s.S/unary", b"").status();
+    let unreached = "no worker that answers /s.S/unary can be reached: ";
+    assert!(code == "14" && text.starts_with(unreached), "{code} {text}");
+    assert_eq!(team.table.sockets(), [late.clone()]);
+    std::fs::remove_file(&late).unwrap();
+    worker.server.listen(&format!("unix:{}", late.display()), None).unwrap();
+    let mut caller = Caller::ask(&team.front, "/s.S/unary", b"");
+    answer(&worker, "back");
+    assert_eq!(caller.next().unwrap(), "back");
+    team.idle();
+}
+
+#[test]
+fn replies_of_workers_are_bounded_by_memory_and_not_by_what_requests_may_be() {
+    let team = team_behind(served_with(u64::MAX, |settings| settings.max_message_bytes = 1000), 1);
+    let mut caller = Caller::ask(&team.front, "/s.S/unary", b"");
+    team.workers[0].1.take().finish(Some((vec![7; 200_000].into(), true)), ok());
+    assert_eq!(caller.next().unwrap(), vec![7; 200_000]);
+    assert_eq!(caller.status().0, "0");
+    team.idle();
+
+    let team = team_behind(served_with(u64::MAX, |settings| settings.max_bytes_in_flight = 100_000), 1);
+    let mut caller = Caller::ask(&team.front, "/s.S/unary", b"");
+    team.workers[0].1.take().finish(Some((vec![7; 200_000].into(), true)), ok());
+    let (code, text) = caller.status();
+    assert!(code == "8" && text.contains("100000"), "{code} {text}");
     team.idle();
 }
 

@@ -13,8 +13,8 @@ use salver_wire::proto::{bad_request, Bindings, HttpRule};
 use super::documents::Lines;
 use super::reply::{self, Form, Replied};
 use super::{Asked, Way};
+use crate::aside::aside_held;
 use crate::grpc::service::deadline;
-use crate::http::compression::aside;
 use crate::http::request_body::RequestBody;
 use crate::http::routes::{receive, Received, Reply};
 use crate::metrics::Protocol;
@@ -40,11 +40,11 @@ impl Codec {
         Ok(message.encode_to_vec().into())
     }
 
-    /// The message that one document of a stream is.
-    pub async fn read_one(&self, document: Bytes) -> Result<Bytes, Status> {
+    /// The message that one document of a stream is; `permit` bounds what is made of it.
+    pub async fn read_one(&self, document: Bytes, permit: &mut Permit) -> Result<Bytes, Status> {
         let (size, input) = (document.len(), self.descriptor.input());
-        let read = aside(size, move || json::read(&input, &document).map(|message| message.encode_to_vec())).await;
-        read.map_err(|error| Status::from(&error))?.map(Bytes::from).map_err(|error| refusal(&error))
+        let read = move |_: &mut Permit| json::read(&input, &document).map(|message| message.encode_to_vec());
+        aside_held(permit, size, read).await.map(Bytes::from).map_err(|error| refusal(&error))
     }
 
     /// Writes a message, given in its binary form, as a document.
@@ -128,7 +128,7 @@ pub async fn message(
     permit.grow(json::weight(&codec.descriptor.input(), &body)).map_err(failed)?;
     let (codec, bindings) = (codec.clone(), bindings.clone());
     let query = asked.head.uri.query().unwrap_or_default().to_owned();
-    let read = aside(body.len(), move || codec.read(&bindings, &query, &body)).await.map_err(failed)?;
+    let read = aside_held(&mut permit, body.len(), move |_| codec.read(&bindings, &query, &body)).await;
     Ok((read.map_err(|error| refusal(&error))?, permit))
 }
 

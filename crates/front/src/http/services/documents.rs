@@ -76,8 +76,8 @@ impl Incoming for Lines {
         Box::pin(async {
             let Some(document) = self.document().await? else { return Ok(None) };
             let hold = |bytes: u64| self.shared.admission.hold(bytes).map_err(|error| Status::from(&error));
-            let reading = hold(json::weight(&self.codec.descriptor.input(), &document))?;
-            let bytes = self.codec.read_one(document).await?;
+            let mut reading = hold(json::weight(&self.codec.descriptor.input(), &document))?;
+            let bytes = self.codec.read_one(document, &mut reading).await?;
             drop(reading);
             let permit = hold(bytes.len() as u64)?;
             Ok(Some(Message { bytes, permit: Some(permit) }))

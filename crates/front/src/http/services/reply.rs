@@ -14,8 +14,8 @@ use salver_wire::{Body, HttpReply};
 use super::built_in::Answer;
 use super::call::Codec;
 use super::Asked;
+use crate::aside::{aside, LENGTHY};
 use crate::http::body::{ReplyBody, Source};
-use crate::http::compression::{aside, LENGTHY};
 use crate::http::events::wants_events;
 use crate::http::routes::Reply;
 use crate::metrics::Protocol;
@@ -147,7 +147,7 @@ async fn written(codec: Codec, message: Bytes) -> Result<Vec<u8>, Status> {
         let mut out = Vec::with_capacity(2 * size);
         codec.write(&mut out, &message).map(|()| out)
     };
-    aside(size, write).await.map_err(|error| Status::from(&error))?
+    aside(size, write).await
 }
 
 fn stream(replied: Replied, codec: Codec, form: Form, first: Event, headers: HeaderMap) -> Reply {

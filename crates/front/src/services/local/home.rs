@@ -5,6 +5,7 @@ use tokio::sync::Notify;
 
 use super::call::Call;
 use super::queue::Queue;
+use crate::net::burst;
 use crate::net::inbox::Inbox;
 
 /// Calls whose network thread is to look at them.
@@ -59,12 +60,6 @@ async fn hand_over(begun: Arc<Notify>) {
     loop {
         begun.notified().await;
         let gathered = HOME.with(|slot| slot.borrow_mut().as_mut().map(|home| std::mem::take(&mut home.burst)));
-        let mut burst = gathered.unwrap_or_default();
-        while let Some((queue, _)) = burst.first() {
-            let queue = Arc::clone(queue);
-            let (same, rest): (Vec<_>, Vec<_>) = burst.into_iter().partition(|(other, _)| Arc::ptr_eq(other, &queue));
-            queue.put(same.into_iter().map(|(_, call)| call).collect());
-            burst = rest;
-        }
+        burst::hand_over(gathered.unwrap_or_default(), |queue, calls| queue.put(calls));
     }
 }

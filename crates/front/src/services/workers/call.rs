@@ -1,3 +1,4 @@
+use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use tokio::sync::mpsc::{channel, Receiver, Sender};
 use tokio::task::AbortHandle;
 
 use super::body::{Aside, Forwarded, Reply};
-use super::connection::{connection, forget};
+use super::connection::{connection, is_gone};
 use super::{Place, Workers};
 use crate::grpc::message::{request_encoding, Messages as Framed};
 use crate::grpc::service::ACCEPT_ENCODING;
@@ -100,7 +101,8 @@ fn lost(method: &Method) -> Status {
 /// So often a call is offered to workers whose connections end just then.
 const ATTEMPTS: usize = 100;
 
-/// Sends a request to the worker with the fewest calls, or to another if it cannot be reached at all.
+/// Sends a request to the worker with the fewest calls, or to another if it cannot be reached at all. One that is gone is
+/// asked no more; of one that cannot be reached for another reason, such as a lack of descriptors here, nothing is known.
 async fn send(
     shared: &Shared,
     workers: &Workers,
@@ -108,17 +110,29 @@ async fn send(
     mut request: Request<Forwarded>,
 ) -> Result<(Response<Incoming>, Place), Status> {
     let none = || Status::new(Code::Unavailable, format!("no worker is ready to answer {}", method.path));
+    let unreached = |error: &io::Error| {
+        Status::new(Code::Unavailable, format!("no worker that answers {} can be reached: {error}", method.path))
+    };
+    let (mut passed_over, mut failed) = (Vec::new(), none());
     for _ in 0..ATTEMPTS {
-        let place = workers.choose().ok_or_else(none)?;
-        let Ok(mut sender) = connection(&place.0, shared.settings.keep_alive()).await else {
-            place.0.lose();
-            continue;
+        let Some(place) = workers.choose(&passed_over) else { return Err(failed) };
+        let mut connection = match connection(&place.0, shared.settings.keep_alive()).await {
+            Ok(connection) => connection,
+            Err(error) if is_gone(&error) => {
+                place.0.lose();
+                continue;
+            }
+            Err(error) => {
+                failed = unreached(&error);
+                passed_over.push(Arc::clone(&place.0));
+                continue;
+            }
         };
-        match sender.try_send_request(request).await {
+        match connection.sender.try_send_request(request).await {
             Ok(response) => return Ok((response, place)),
             Err(mut error) => {
-                if sender.is_closed() {
-                    forget(&place.0);
+                if connection.sender.is_closed() {
+                    connection.forget(&place.0);
                 }
                 // What was not sent may be sent elsewhere.
                 request = error.take_message().ok_or_else(|| lost(method))?;
@@ -140,7 +154,7 @@ async fn relay(shared: &Shared, response: Response<Incoming>, events: &Sender<Ev
     }
     let trailers = Aside::new();
     let mut messages = Framed::new(Reply { body, trailers: trailers.share() }, encoding);
-    while let Some(arrived) = messages.next_under(shared.outgoing.hold(0)?, shared).await? {
+    while let Some(arrived) = messages.next_of_reply(shared).await? {
         // What came in is given back for what goes out.
         drop(arrived.permit);
         let bytes = counted(&shared.outgoing, arrived.message)?;

@@ -57,10 +57,11 @@ impl Workers {
         self.0.load().iter().filter(|worker| !worker.is_lost()).map(|worker| worker.socket.clone()).collect()
     }
 
-    /// A place at the worker that has the fewest calls.
-    fn choose(&self) -> Option<Place> {
+    /// A place at the worker that has the fewest calls, of those that are not passed over.
+    fn choose(&self, passed_over: &[Arc<Worker>]) -> Option<Place> {
         let all = self.0.load();
-        let ready = all.iter().filter(|worker| !worker.is_lost());
+        let passed = |worker: &Arc<Worker>| passed_over.iter().any(|other| Arc::ptr_eq(other, worker));
+        let ready = all.iter().filter(|worker| !worker.is_lost() && !passed(worker));
         let worker = ready.min_by_key(|worker| worker.load())?;
         worker.calls.fetch_add(1, Ordering::Relaxed);
         worker.begun.fetch_add(1, Ordering::Relaxed);

@@ -17,8 +17,8 @@ use salver_wire::web::connect::Failure;
 use salver_wire::web::Frame;
 
 use super::{Format, Refused};
+use crate::aside::{aside, aside_held, elsewhere};
 use crate::grpc::message::Messages;
-use crate::http::compression::aside;
 use crate::http::request_body::{Broken, RequestBody};
 use crate::shared::Shared;
 
@@ -78,7 +78,7 @@ pub async fn describe(shared: &Arc<Shared>, path: &str) -> Option<MethodDescript
     }
     if !shared.knows_built_in() {
         let shared = Arc::clone(shared);
-        tokio::task::spawn_blocking(move || shared.built_in().map(drop)).await.ok()?.ok()?;
+        elsewhere(move || shared.built_in().map(drop)).await.ok()?;
     }
     shared.built_in().ok()?.method(path)
 }
@@ -97,14 +97,14 @@ impl Codec {
         permit.grow(json::weight(&method.input(), &message))?;
         let (input, size) = (method.input(), message.len());
         let read = move || json::read(&input, &message).map(|message| message.encode_to_vec().into());
-        aside(size, read).await?.map_err(|error| Error::malformed("JSON message", error))
+        aside_held(permit, size, move |_| read()).await.map_err(|error| Error::malformed("JSON message", error))
     }
 
     /// A service's message, as the caller reads it.
     pub async fn reply(&self, message: Bytes) -> Result<Bytes, Error> {
         let Codec::Json(method) = self else { return Ok(message) };
         let output = method.output();
-        aside(message.len(), move || write(output, message)).await?
+        aside(message.len(), move || write(output, message)).await
     }
 }
 

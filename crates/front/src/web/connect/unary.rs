@@ -28,24 +28,24 @@ use crate::shared::Shared;
 /// Serves a call whose message is the body.
 pub async fn post(call: Call, request: Request<RequestBody>, format: Format) -> Response<ReplyBody> {
     let (head, body) = request.into_parts();
-    let accepted = accepted(&head.headers);
+    let (accepted, shared) = (accepted(&head.headers), Arc::clone(&call.shared));
     let answered = match head.method {
         http::Method::POST => answer(call, head, body, format).await,
         _ => Err(wrong_method("POST").into()),
     };
-    respond(answered, format, accepted).await
+    respond(&shared, answered, format, accepted).await
 }
 
 /// Serves a call whose message is in the query.
 pub async fn get(call: Call, request: Request<RequestBody>) -> Response<ReplyBody> {
     let (head, _) = request.into_parts();
-    let accepted = accepted(&head.headers);
+    let (accepted, shared) = (accepted(&head.headers), Arc::clone(&call.shared));
     let query = Query::parse(head.uri.query().unwrap_or_default()).map_err(invalid);
     let (format, answered) = match query.and_then(|query| Ok((format(&query)?, query))) {
         Ok((format, query)) => (format, answer_query(call, head, query, format).await),
         Err(failure) => (Format::Json, Err(failure.into())),
     };
-    respond(answered, format, accepted).await
+    respond(&shared, answered, format, accepted).await
 }
 
 fn format(query: &Query) -> Result<Format, Failure> {
@@ -104,19 +104,19 @@ async fn receive(
     encoding: Option<Encoding>,
     codec: &Codec,
 ) -> Result<Bytes, Error> {
-    let mut permit = shared.admission.admit()?;
+    let mut permit = shared.admission.knock()?;
     let read = read_body(body, encoding, &shared.settings, &mut permit).await?;
     codec.request(read, &mut permit).await
 }
 
 /// The same of a message that is there.
 async fn unpack(shared: &Shared, message: Bytes, encoding: Option<Encoding>, codec: &Codec) -> Result<Bytes, Error> {
-    let mut permit = shared.admission.admit()?;
+    let mut permit = shared.admission.knock()?;
+    permit.grow(message.len() as u64)?;
     let message = match encoding {
         None => message,
-        Some(encoding) => encoding.decompress(message, shared.settings.max_message_bytes).await?,
+        Some(encoding) => encoding.decompress(message, shared.settings.max_message_bytes, &mut permit).await?,
     };
-    permit.grow(message.len() as u64)?;
     codec.request(message, &mut permit).await
 }
 
@@ -168,7 +168,12 @@ async fn render(shared: &Shared, message: Option<Body>, codec: &Codec) -> Result
     Ok(Body::from_iter([counted(&shared.outgoing, text)?]))
 }
 
-async fn respond(answered: Result<Reply, Refused>, format: Format, accepted: Option<Encoding>) -> Response<ReplyBody> {
+async fn respond(
+    shared: &Shared,
+    answered: Result<Reply, Refused>,
+    format: Format,
+    accepted: Option<Encoding>,
+) -> Response<ReplyBody> {
     let reply = match answered {
         Ok(reply) => reply,
         Err(Refused::Http(response)) => return *response,
@@ -182,7 +187,7 @@ async fn respond(answered: Result<Reply, Refused>, format: Format, accepted: Opt
     };
     let (encoding, body) = match accepted.filter(|_| worthwhile(&body)) {
         None => (None, body),
-        Some(encoding) => encoding.compress(body).await.unwrap_or_default(),
+        Some(encoding) => encoding.compress(body, &shared.outgoing).await.unwrap_or_default(),
     };
     let mut response = Response::new(ReplyBody::chunks(body));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
