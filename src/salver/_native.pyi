@@ -22,6 +22,7 @@ __all__ = [
     "check_services",
     "compile_proto",
     "run_model_lane",
+    "unhurried",
     "version",
 ]
 
