@@ -60,7 +60,7 @@ where
         }
     };
     let Facts { protocol, began, deadline, received, headers, .. } = facts;
-    let binary = letters(protocol, headers, 1) == 0;
+    let text = is_text(protocol, headers);
     let (exchange, asked) = asked(exchange, &version, index, facts).await;
     let rows = asked.as_ref().map_or(0, |call| call.parts.iter().map(Part::rows).sum());
     let outcome = match asked {
@@ -69,7 +69,7 @@ where
         Err(error) => Err(error),
     };
     let (code, mut reply) = match outcome {
-        Ok(answer) => answered(shared, exchange, (&version, index), answer, binary).await,
+        Ok(answer) => answered(shared, exchange, (&version, index), answer, text).await,
         Err(error) => (error.code(), exchange.refuse(&error)),
     };
     let sent = reply.body().iter().map(Bytes::len).sum();
@@ -118,7 +118,7 @@ async fn answered<E>(
     exchange: E,
     (version, index): (&Arc<Version>, usize),
     answer: Answer,
-    binary: bool,
+    text: bool,
 ) -> (Code, E::Reply)
 where
     E: Exchange + Send + 'static,
@@ -139,7 +139,7 @@ where
         keep(held, reply.body());
         reply
     };
-    match is_lengthy(if binary { 0 } else { weight }, weight) {
+    match is_lengthy(if text { weight } else { 0 }, weight) {
         true => (code, elsewhere(write).await),
         false => (code, write()),
     }
@@ -159,6 +159,15 @@ pub fn letters(protocol: Protocol, headers: &HeaderMap, received: usize) -> usiz
         Protocol::Json | Protocol::TensorflowHttp(_) if header("content-type").is_some_and(is_binary) => 0,
         Protocol::Json | Protocol::TensorflowHttp(_) | Protocol::MindsporeHttp => received,
         _ => 0,
+    }
+}
+
+/// Whether answers are text: who sends tensors to KServe over HTTP wants them back.
+fn is_text(protocol: Protocol, headers: &HeaderMap) -> bool {
+    match protocol {
+        Protocol::KserveHttp => !headers.contains_key(JSON_LENGTH),
+        Protocol::Json | Protocol::TensorflowHttp(_) | Protocol::MindsporeHttp => true,
+        _ => false,
     }
 }
 
@@ -253,5 +262,33 @@ fn code_of(answer: &Answer) -> Code {
     match errors.next() {
         Some(Some(first)) if errors.all(|error| error.is_some()) => first.code(),
         _ => Code::Ok,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|&(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn what_is_text_is_told_by_the_protocol_and_what_callers_say_of_it() {
+        let tensors = headers(&[(JSON_LENGTH, "200")]);
+        let [image, json] = ["image/png", "application/json"].map(|kind| headers(&[("content-type", kind)]));
+        let cases = [
+            (Protocol::KserveGrpc, &json, 0, false),
+            (Protocol::KserveHttp, &json, 1000, true),
+            (Protocol::KserveHttp, &tensors, 200, false),
+            (Protocol::Json, &json, 1000, true),
+            (Protocol::Json, &image, 0, true),
+            (Protocol::MindsporeHttp, &image, 1000, true),
+        ];
+        for (protocol, headers, wanted, text) in cases {
+            assert_eq!((letters(protocol, headers, 1000), is_text(protocol, headers)), (wanted, text), "{protocol:?}");
+        }
     }
 }
