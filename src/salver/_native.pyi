@@ -397,6 +397,9 @@ class Server:
         """
 
     def calls_in_flight(self) -> int: ...
+    def connections(self) -> int:
+        """How many are open, but for those of an admin."""
+
     def stop(self) -> None:
         """Close listeners and connections and end the network threads. Idempotent."""
 

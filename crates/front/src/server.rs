@@ -139,6 +139,11 @@ impl Server {
         self.shared.admission.calls() + self.shared.outgoing.calls()
     }
 
+    /// Connections that are open, but for those of an admin.
+    pub fn connections(&self) -> u64 {
+        self.shared.connections.calls()
+    }
+
     /// Closes listeners and connections and ends the threads. Doing it again does nothing.
     pub fn stop(&self) {
         if self.process != std::process::id() {

@@ -166,6 +166,10 @@ impl Server {
         self.0.retire();
     }
 
+    fn connections(&self) -> u64 {
+        self.0.connections()
+    }
+
     fn calls_in_flight(&self) -> u64 {
         self.0.calls_in_flight()
     }

@@ -141,7 +141,7 @@ class _Serving:
             await self._stop_front()
             return
         self.front.retire()
-        await self._wait_until_idle(grace or 0.0)
+        await self._wait_until_left(grace or 0.0)
         if not self._ended.is_set():
             await self._end(self._calls)
 
@@ -165,9 +165,9 @@ class _Serving:
             return
         self.front.stop()
 
-    async def _wait_until_idle(self, timeout_s: float) -> None:
+    async def _wait_until_left(self, timeout_s: float) -> None:
         deadline = asyncio.get_running_loop().time() + timeout_s
-        while not self.front.is_idle() and asyncio.get_running_loop().time() < deadline:
+        while not self.front.is_left() and asyncio.get_running_loop().time() < deadline:
             if self._ended.is_set():
                 return
             await asyncio.sleep(_POLL_S)

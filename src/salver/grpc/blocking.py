@@ -140,7 +140,7 @@ class _Serving:
         return stopped
 
     def _end_after(self, grace: float, stopped: threading.Event) -> None:
-        self.front.wait_until_idle(grace)
+        self.front.wait_until_left(grace)
         self._end(stopped)
 
     def _end(self, stopped: threading.Event) -> None:

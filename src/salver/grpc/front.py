@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from salver.grpc.crews import Crew
 
 _POLL_S = 0.005
+# Callers who were told to go elsewhere need a moment to hear it, and until then may ask for something.
+_FAREWELL_S = 1.0
 
 
 class Front:
@@ -39,6 +41,7 @@ class Front:
         # Not while workers start or end. A signal may come between any two lines, and its handler may stop the server.
         self._changing = threading.RLock()
         self._is_stopping = False
+        self._farewell = 0.0
         self.stopped = threading.Event()
 
     @property
@@ -83,15 +86,19 @@ class Front:
         """Have callers go elsewhere. Those who have not heard of it are answered, as are calls in flight."""
         if self._server is not None:
             self._server.retire()
+        self._farewell = time.monotonic() + _FAREWELL_S
 
-    def is_idle(self) -> bool:
-        """Whether no call is in flight."""
-        return self._server is None or self._server.calls_in_flight() == 0
+    def is_left(self) -> bool:
+        """Whether no call is in flight, and whoever was told to go elsewhere has gone, or has had time to."""
+        if self._server is None:
+            return True
+        gone = self._server.connections() == 0 or time.monotonic() >= self._farewell
+        return gone and self._server.calls_in_flight() == 0
 
-    def wait_until_idle(self, timeout_s: float) -> None:
-        """Wait until no call is in flight, the server is stopped, or the time is up."""
+    def wait_until_left(self, timeout_s: float) -> None:
+        """Wait until the server is left, or stopped, or the time is up."""
         deadline = time.monotonic() + timeout_s
-        while not self.is_idle() and time.monotonic() < deadline:
+        while not self.is_left() and time.monotonic() < deadline:
             if self.stopped.wait(_POLL_S):
                 return
 
