@@ -3,11 +3,10 @@
 //! Who asks one thing after the other asks again as soon as the answer is there, and a core that has gone to sleep in between takes
 //! longer to wake than many a call takes. So where callers have come back at once for some time, the thread goes on looking for
 //! the next of them before it sleeps. A thread with calls in flight never does: its core may be their worker's. And whoever else wants
-//! the core meanwhile, as a worker that has just answered does, has it. Where there is but one core nobody stays awake.
+//! the core meanwhile, as a worker that has just answered does, has it.
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -117,13 +116,8 @@ impl Drop for Busy {
     }
 }
 
-/// Keeps this thread awake whenever that is likely to pay, for ever, or ends at once where it never does. All others that
-/// are ready have their turn meanwhile.
+/// Keeps this thread awake whenever that is likely to pay, for ever. All others that are ready have their turn meanwhile.
 pub async fn linger() {
-    // Where there is one core, whoever else there is needs it.
-    if available_parallelism().is_ok_and(|cores| cores.get() == 1) {
-        return;
-    }
     let Some(expecting) = with_habit(|habit| Arc::clone(&habit.expecting)) else { return };
     loop {
         expecting.notified().await;
@@ -143,9 +137,7 @@ pub async fn linger() {
 
 #[cfg(test)]
 mod tests {
-    use rustix::thread::{sched_getaffinity, sched_setaffinity, CpuSet};
     use tokio::runtime::Builder;
-    use tokio::time::timeout;
 
     use super::*;
 
@@ -226,20 +218,7 @@ mod tests {
 
     #[test]
     fn whoever_does_not_come_back_was_waited_for_in_vain() {
-        let one_core = available_parallelism().unwrap().get() == 1;
-        let wanted = if one_core { FEWEST } else { 2 * FEWEST };
-        assert_eq!(habit_after(|| None, wanted), (wanted, 0));
-    }
-
-    #[test]
-    fn where_there_is_one_core_nobody_stays_awake() {
-        alone(async || {
-            let cores = sched_getaffinity(None).unwrap();
-            let mut one = CpuSet::new();
-            one.set((0..CpuSet::MAX_CPU).find(|&core| cores.is_set(core)).unwrap());
-            sched_setaffinity(None, &one).unwrap();
-            timeout(Duration::from_secs(20), linger()).await.unwrap();
-        });
+        assert_eq!(habit_after(|| None, 2 * FEWEST), (2 * FEWEST, 0));
     }
 
     #[test]
