@@ -10,6 +10,7 @@ mod floods;
 mod flow;
 mod kinds;
 mod leaving;
+mod lost_workers;
 mod metadata;
 mod refusals;
 mod served;

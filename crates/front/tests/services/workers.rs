@@ -1,10 +1,9 @@
 //! Services that worker processes answer. Here these are servers of the test's own.
 
-use std::net::Shutdown;
-use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -16,20 +15,20 @@ use salver_front::services::{add_metadata, metadata, Backend, Encoding, Method, 
 use crate::caller::Caller;
 use crate::served::{ok, served, served_behind, served_with, wait_until, Served};
 
-fn socket() -> PathBuf {
+pub fn socket() -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let name = format!("salver-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     std::env::temp_dir().join(name)
 }
 
 /// A server that asks some workers, and those.
-struct Team {
-    front: Served,
-    table: Arc<Workers>,
-    workers: Vec<(PathBuf, Served)>,
+pub struct Team {
+    pub front: Served,
+    pub table: Arc<Workers>,
+    pub workers: Vec<(PathBuf, Served)>,
 }
 
-fn team(count: usize) -> Team {
+pub fn team(count: usize) -> Team {
     team_behind(served(), count)
 }
 
@@ -50,14 +49,14 @@ fn team_behind(front: Served, count: usize) -> Team {
 }
 
 impl Team {
-    fn idle(&self) {
+    pub fn idle(&self) {
         self.front.wait_until_idle();
         self.workers.iter().for_each(|(_, worker)| worker.wait_until_idle());
     }
 }
 
 /// Answers a call that a worker has.
-fn answer(worker: &Served, text: &'static str) {
+pub fn answer(worker: &Served, text: &'static str) {
     worker.take().finish(Some((text.into(), true)), ok());
 }
 
@@ -252,120 +251,6 @@ fn the_worker_with_the_fewest_calls_is_asked() {
         assert!(caller.next().is_some());
         assert_eq!(caller.status().0, "0");
     }
-    team.idle();
-}
-
-/// The way to a worker, which can be cut.
-struct Wire {
-    path: PathBuf,
-    ends: Arc<Mutex<Vec<UnixStream>>>,
-}
-
-impl Wire {
-    fn to(worker: &Path) -> Wire {
-        let (path, ends) = (socket(), Arc::new(Mutex::new(Vec::new())));
-        let listener = UnixListener::bind(&path).unwrap();
-        let (kept, worker) = (Arc::clone(&ends), worker.to_path_buf());
-        std::thread::spawn(move || {
-            for near in listener.incoming() {
-                let (near, far) = (near.unwrap(), UnixStream::connect(&worker).unwrap());
-                for (mut from, mut to) in
-                    [(&near, &far), (&far, &near)].map(|(a, b)| (a.try_clone().unwrap(), b.try_clone().unwrap()))
-                {
-                    std::thread::spawn(move || {
-                        let _ = std::io::copy(&mut from, &mut to);
-                        let _ = to.shutdown(Shutdown::Both);
-                    });
-                }
-                kept.lock().unwrap().extend([near, far]);
-            }
-        });
-        Wire { path, ends }
-    }
-
-    fn cut(&self) {
-        self.ends.lock().unwrap().drain(..).for_each(|end| end.shutdown(Shutdown::Both).unwrap_or_default());
-    }
-}
-
-impl Drop for Wire {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
-    }
-}
-
-#[test]
-fn callers_of_a_worker_that_is_lost_are_told_at_once() {
-    let team = team(1);
-    let (path, worker) = &team.workers[0];
-    let wire = Wire::to(path);
-    team.table.remove(path);
-    team.table.add(&wire.path);
-    let mut waits = Caller::begin(&team.front, "/s.S/both");
-    let mut reads = Caller::ask(&team.front, "/s.S/out", b"");
-    let calls = [worker.take(), worker.take()];
-    let tells = calls.iter().find(|call| &*call.method.path == "/s.S/out").unwrap();
-    tells.send("first".into(), true);
-    assert_eq!(reads.next().unwrap(), "first");
-    wire.cut();
-    for (caller, method) in [(&mut waits, "both"), (&mut reads, "out")] {
-        let text = format!("the worker that answered /s.S/{method} was lost; call it again");
-        assert_eq!(caller.status(), ("14".into(), text));
-    }
-    calls.iter().for_each(|call| call.abandon());
-    // It lives, and the next call finds it.
-    let mut caller = Caller::ask(&team.front, "/s.S/unary", b"");
-    answer(worker, "there");
-    assert_eq!(caller.next().unwrap(), "there");
-    // Where nobody is any more, nobody is asked until the worker is said to be back.
-    std::fs::remove_file(&wire.path).unwrap();
-    wire.cut();
-    wait_until(|| team.table.sockets().is_empty());
-    let none = "no worker is ready to answer /s.S/unary";
-    assert_eq!(Caller::ask(&team.front, "/s.S/unary", b"").status(), ("14".into(), none.into()));
-    team.table.add(path);
-    let mut caller = Caller::ask(&team.front, "/s.S/unary", b"");
-    answer(worker, "back");
-    assert_eq!(caller.next().unwrap(), "back");
-    team.idle();
-}
-
-#[test]
-fn a_worker_that_cannot_be_reached_is_passed_over() {
-    let team = team(1);
-    let gone = socket();
-    team.table.remove(&team.workers[0].0);
-    team.table.add(&gone);
-    team.table.add(&team.workers[0].0);
-    let mut caller = Caller::ask(&team.front, "/s.S/unary", b"");
-    answer(&team.workers[0].1, "there");
-    assert_eq!(caller.next().unwrap(), "there");
-    assert_eq!(team.table.sockets(), [team.workers[0].0.clone()]);
-    team.idle();
-}
-
-#[test]
-fn a_worker_that_cannot_be_reached_for_now_is_not_lost() {
-    let team = team(1);
-    let (late, worker) = (socket(), served_behind());
-    // As with too few descriptors: why it fails says nothing of the worker.
-    let _deaf = UnixDatagram::bind(&late).unwrap();
-    team.table.add(&late);
-    for _ in 0..3 {
-        let mut caller = Caller::ask(&team.front, "/s.S/unary", b"");
-        answer(&team.workers[0].1, "there");
-        assert_eq!(caller.next().unwrap(), "there");
-    }
-    team.table.remove(&team.workers[0].0);
-    let (code, text) = Caller::ask(&team.front, "/s.S/unary", b"").status();
-    let unreached = "no worker that answers /s.S/unary can be reached: ";
-    assert!(code == "14" && text.starts_with(unreached), "{code} {text}");
-    assert_eq!(team.table.sockets(), std::slice::from_ref(&late));
-    std::fs::remove_file(&late).unwrap();
-    worker.server.listen(&format!("unix:{}", late.display()), None).unwrap();
-    let mut caller = Caller::ask(&team.front, "/s.S/unary", b"");
-    answer(&worker, "back");
-    assert_eq!(caller.next().unwrap(), "back");
     team.idle();
 }
 
