@@ -21,7 +21,8 @@ class Problem:
 
 def encodable(text: str) -> str:
     """The same text if UTF-8 has it; paths of other bytes, and what quotes them, have characters that it lacks."""
-    return text.encode(errors="backslashreplace").decode()
+    # Nearly all are plain, also on the way of every reply.
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
 
 
 class Unusable(Exception):
